@@ -1,0 +1,1 @@
+"""Generated from proto/ by `nox -s proto`; never edited."""

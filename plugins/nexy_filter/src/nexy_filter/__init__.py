@@ -1,0 +1,1 @@
+"""Nexy Server's text filter: what is shown and what is spoken."""

@@ -1,0 +1,1 @@
+"""Nexy Server's language model: any model litellm reaches, and an embedded one."""

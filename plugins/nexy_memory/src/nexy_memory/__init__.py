@@ -1,0 +1,1 @@
+"""Nexy Server's memory and store: SQLite or PostgreSQL through peewee."""

@@ -1,0 +1,1 @@
+"""Nexy Server's speech: Piper voices, resampled to 48 kHz."""

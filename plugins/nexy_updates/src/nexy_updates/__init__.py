@@ -1,0 +1,1 @@
+"""Nexy Server's update site: a signed Sparkle appcast."""
