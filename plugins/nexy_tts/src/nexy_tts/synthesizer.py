@@ -1,0 +1,118 @@
+"""The speech capability: text in, 48 kHz sound out."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from nexy_core import AudioChunk, Degraded, Health, LiveSettings, Sentence, SpeechSynthesizer, Status
+from nexy_tts import options
+from nexy_tts.cache import Phrase, PhraseCache, phrase_key
+from nexy_tts.engine import SynthesisFailed, Voice
+from nexy_tts.pcm import Chunker
+from nexy_tts.scheduler import Scheduler, Work
+from nexy_tts.shelf import Shelf
+from nexy_tts.utterance import Utterance, pcm_seconds
+
+_SECONDS_PER_CHAR = 0.065
+
+
+class PiperSynthesizer(SpeechSynthesizer):
+    """Speaks with Piper voices, one by language."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+        self._cache = PhraseCache(settings.get("tts.cache_bytes", int))
+        self._scheduler: Scheduler | None = None
+        self._shelf: Shelf | None = None
+        self._stopped = False
+
+    async def initialize(self) -> None:
+        """Start the workers and load the configured voices; a missing one degrades, it does not fail."""
+        # Piper logs the phonemes of what it says.
+        logging.getLogger("piper").setLevel(logging.ERROR)
+        settings = self._settings
+        self._scheduler = Scheduler(options.workers(settings), settings.get("tts.queue_size", int))
+        self._shelf = Shelf(settings, self._scheduler)
+        for name in dict.fromkeys(self._shelf.configured().values()):
+            await self._warm(self._shelf, name)
+
+    async def _warm(self, shelf: Shelf, name: str) -> None:
+        try:
+            await shelf.load(name)
+        except Degraded:
+            return  # the shelf has logged it, and status shows it
+
+    async def process(self, request: Sentence) -> AsyncIterator[AudioChunk]:
+        """Speak ``request.spoken``. Raises ``Degraded`` when there is no voice or the synthesis fails."""
+        text = request.spoken.strip()
+        if not text:
+            return
+        if self._scheduler is None or self._shelf is None:
+            raise Degraded("Speech is not ready.", reason="speech_not_ready")
+        voice = await self._shelf.get(request.language, request.voice)
+        style = options.style(self._settings)
+        key = phrase_key(voice.fingerprint, text, style, self._max_phonemes)
+        chunker = Chunker(self._settings.get("tts.chunk_bytes", int))
+        async with aclosing(self._pcm(self._scheduler, voice, request.turn_id, text, style, key)) as sound:
+            async for pcm in sound:
+                for data in chunker.feed(pcm):
+                    yield AudioChunk(data)
+        if rest := chunker.rest():
+            yield AudioChunk(rest, spoken_chars=len(request.spoken))
+
+    @property
+    def _max_phonemes(self) -> int:
+        return self._settings.get("tts.max_phonemes", int)
+
+    async def _pcm(
+        self, scheduler: Scheduler, voice: Voice, turn_id: str, text: str, style: options.Style, key: bytes
+    ) -> AsyncGenerator[bytes]:
+        if phrase := self._cache.get(key):
+            scheduler.credit(turn_id, pcm_seconds(phrase.pcm))
+            yield phrase.pcm
+            return
+        utterance = Utterance(voice, text, style, self._max_phonemes)
+        made = bytearray()
+        while not utterance.finished:
+            seconds = min(len(text), self._max_phonemes) * _SECONDS_PER_CHAR / style.rate
+            work = Work(turn_id, seconds, utterance.next_pcm, utterance.stop.set, pcm_seconds)
+            pcm = await self._make(scheduler, work)
+            if len(made) <= self._cache.max_entry_bytes:
+                made += pcm
+            yield pcm
+        self._cache.put(key, Phrase(bytes(made)))
+
+    async def _make(self, scheduler: Scheduler, work: Work[bytes]) -> bytes:
+        try:
+            return await scheduler.run(work, self._settings.get("tts.timeout_seconds", float))
+        except (SynthesisFailed, ValueError, KeyError) as error:
+            raise Degraded("The voice failed.", reason="synthesis_failed") from error
+
+    async def cleanup(self) -> None:
+        scheduler, self._scheduler = self._scheduler, None
+        self._stopped = True
+        if self._shelf is not None:
+            await self._shelf.close()
+        if scheduler is not None:
+            await scheduler.close()
+        self._cache.clear()
+
+    def status(self) -> Status:
+        """Ready with every configured voice loaded; degraded, with the reason and the remedy, otherwise."""
+        if self._stopped:
+            return Status(Health.STOPPED)
+        if self._scheduler is None or self._shelf is None:
+            return Status(Health.STARTING)
+        figures: dict[str, float | int | str] = {
+            "owed_seconds": round(self._scheduler.owed_seconds, 3),
+            "speed": round(self._scheduler.speed, 2),
+            "workers": self._scheduler.workers,
+            "workers_lost": self._scheduler.lost,
+            "voices": ", ".join(self._shelf.names),
+            "cache_bytes": self._cache.used_bytes,
+        }
+        problems = list(self._shelf.problems)
+        if self._scheduler.lost:
+            problems.append(f"{self._scheduler.lost} synthesis threads hang; restart the server")
+        health = Health.DEGRADED if problems else Health.READY
+        return Status(health, " ".join(problems), figures)
