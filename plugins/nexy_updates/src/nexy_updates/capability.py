@@ -1,0 +1,133 @@
+"""The capability: a site that starts, retries and stops with the server, and never takes it down."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nexy_core import FeedQuery, FeedState, Health, LiveSettings, Status, UpdateFeed
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from nexy_updates.keeper import Keeper
+    from nexy_updates.site import Site
+
+SHUTDOWN_SECONDS = 1.0
+KEEPALIVE_SECONDS = 30.0
+SEEN_FILE = "updates-seen.json"
+logger = logging.getLogger(__name__)
+
+
+def store_folder(settings: LiveSettings) -> Path:
+    """Where the store is: ``update.dir``, or ``updates`` in the data folder."""
+    named = settings.get("update.dir", str)
+    return Path(named) if named else Path(settings.get("storage.data_dir", str)) / "updates"
+
+
+class UpdateSite(UpdateFeed):
+    """Serves the update store on ``update.host``:``update.port``."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+        self._keeper: Keeper | None = None
+        self._site: Site | None = None
+        self._runner: web.AppRunner | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._listening = False
+        self._trouble = ""
+
+    async def initialize(self) -> None:
+        """Open the site and look at the store once; what fails is retried in the background."""
+        from aiohttp import web
+
+        from nexy_updates.downloads import DownloadHandler
+        from nexy_updates.keeper import Keeper
+        from nexy_updates.layout import Layout
+        from nexy_updates.site import Site
+
+        seen_file = Path(self._settings.get("storage.data_dir", str)) / SEEN_FILE
+        self._keeper = Keeper(Layout(store_folder(self._settings)), self._settings, seen_file)
+        self._site = Site(self._settings, self._keeper, DownloadHandler(self._settings, self._keeper))
+        self._runner = web.AppRunner(
+            self._site.application(),
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+        await self._runner.setup()
+        await self._keeper.refresh()
+        await self._listen()
+        self._task = asyncio.create_task(self._watch(), name="updates-watch")
+
+    async def _listen(self) -> None:
+        """Bind the port, if that has not been done."""
+        from aiohttp import web
+
+        assert self._runner is not None
+        if self._listening:
+            return
+        host, port = self._settings.get("update.host", str), self._settings.get("update.port", int)
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            with contextlib.suppress(RuntimeError):
+                await site.stop()
+            self._say(f"the update site cannot listen on {host}:{port}: {error.strerror}")
+        else:
+            self._listening, self._trouble = True, ""
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            logger.warning(trouble, extra={"decision": "degrade"})
+        self._trouble = trouble
+
+    async def _watch(self) -> None:
+        assert self._keeper is not None
+        while True:
+            await asyncio.sleep(self._settings.get("update.poll_seconds", float))
+            await self._listen()
+            await self._keeper.refresh()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on (the setting may be 0); 0 while it does not."""
+        addresses = self._runner.addresses if self._runner else []
+        return int(addresses[0][1]) if addresses else 0
+
+    async def process(self, request: FeedQuery) -> AsyncIterator[FeedState]:
+        """What this device is offered now."""
+        choice = self._keeper.choose(request.channel, request.hardware_id) if self._keeper else None
+        if choice is None:
+            yield FeedState("", request.channel, self.status().reason or "no such channel")
+            return
+        reason = f"rollout at {choice.offer.rollout_bp / 100:g}%" if choice.offer.version else "no release admits it"
+        yield FeedState(choice.offer.version, choice.offer.channel, reason)
+
+    async def cleanup(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner, self._listening = None, False
+            self._trouble = "stopped"
+
+    def status(self) -> Status:
+        if self._keeper is None:
+            return Status(Health.STARTING)
+        if self._runner is None:
+            return Status(Health.STOPPED)
+        snapshot, reason = self._keeper.snapshot, self._trouble or self._keeper.problem()
+        figures = {
+            "seq": snapshot.seq if snapshot else 0,
+            "releases": len(snapshot.artifacts) if snapshot else 0,
+            "downloads": self._site.downloads.running if self._site else 0,
+        }
+        return Status(Health.DEGRADED if reason else Health.READY, reason, figures)

@@ -1,0 +1,121 @@
+"""What is served and what is wrong with it: the last good state stays in memory whatever happens to the folder."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+
+from nexy_core import LiveSettings
+from nexy_updates.errors import StoreError
+from nexy_updates.files import from_json, read_limited, replace_synced, to_json
+from nexy_updates.keys import PublicKey
+from nexy_updates.layout import SMALL_BYTES_MAX, Layout
+from nexy_updates.model import Artifact, now_utc
+from nexy_updates.snapshot import Choice, Seen, Snapshot, load
+
+CLOCK_TOLERANCE = timedelta(days=1)
+logger = logging.getLogger(__name__)
+
+
+@attrs.define
+class Keeper:
+    """Holds the newest checked ``snapshot``. ``seen_file`` remembers its number over restarts, outside the store."""
+
+    layout: Layout
+    settings: LiveSettings
+    seen_file: Path
+    snapshot: Snapshot | None = None
+    holds: frozenset[str] = frozenset()
+    _reason: str = attrs.field(default="starting", init=False)
+    _seen: Seen | None = attrs.field(default=None, init=False)
+    _pointer: bytes = attrs.field(default=b"", init=False)
+    _bad: dict[str, str] = attrs.field(factory=dict, init=False)
+
+    def choose(self, channel: str = "", hardware_id: str = "", *, manual: bool = False) -> Choice | None:
+        """The offer for a device; the first of ``update.channels`` when it names none."""
+        if self.snapshot is None:
+            return None
+        name = channel or self.default_channel
+        return self.snapshot.choose(name, hardware_id, manual=manual, holds=self.holds)
+
+    @property
+    def default_channel(self) -> str:
+        return str(self.settings.get("update.channels", list)[0])
+
+    def problem(self) -> str:
+        """What is wrong, for the operator; "" when nothing is."""
+        return self._reason or self._age() or next(iter(self._bad.values()), "")
+
+    def _age(self) -> str:
+        if self.snapshot is None:
+            return ""
+        now = now_utc()
+        if now >= self.snapshot.expires:
+            return f"the index expired at {self.snapshot.expires.isoformat()}: run nexy updates renew"
+        if now < self.snapshot.published - CLOCK_TOLERANCE:
+            return "this machine's clock is behind the time of the last publication"
+        return ""
+
+    def report_artifact(self, artifact: Artifact, reason: str) -> None:
+        """An artifact could not be served; said once, until the store changes."""
+        if artifact.sha256 not in self._bad:
+            self._bad[artifact.sha256] = f"the artifact {artifact.name} is not available: {reason}"
+            logger.warning(self._bad[artifact.sha256], extra={"decision": "degrade"})
+
+    async def refresh(self) -> None:
+        """Look at the store once, in a thread. Never raises for what is wrong with it: ``problem`` says it."""
+        try:
+            reason = await asyncio.to_thread(self._refresh)
+        except FileNotFoundError:
+            reason = "nothing has been published in the update folder yet"
+        except OSError as error:
+            reason = f"the update folder cannot be read: {error.strerror or type(error).__name__}"
+        except StoreError as error:
+            reason = str(error)
+        if reason and reason != self._reason:
+            logger.warning(reason, extra={"decision": "degrade"})
+        self._reason = reason
+
+    def _refresh(self) -> str:
+        if self._seen is None:
+            self._seen = self._read_seen()
+        self.holds = self.layout.read_holds()
+        _, pointer = self.layout.read_pointer()
+        if self.snapshot is not None and pointer == self._pointer:
+            return ""
+        snapshot = load(self.layout, self._keys(), self._seen)
+        self._swap(snapshot, pointer)
+        return self._remember(Seen(snapshot.seq, snapshot.digest))
+
+    def _swap(self, snapshot: Snapshot, pointer: bytes) -> None:
+        self.snapshot, self._pointer = snapshot, pointer
+        self._bad.clear()
+        logger.info("update store loaded", extra={"decision": "complete", "ctx": {"seq": snapshot.seq}})
+
+    def _keys(self) -> tuple[PublicKey, ...]:
+        return tuple(PublicKey.parse(text) for text in self.settings.get("update.public_keys", list))
+
+    def _read_seen(self) -> Seen:
+        try:
+            data = from_json(read_limited(self.seen_file, SMALL_BYTES_MAX), self.seen_file.name)
+            return Seen(int(data["seq"]), str(data["digest"]))
+        except FileNotFoundError:
+            return Seen()
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"{self.seen_file.name} is damaged: check the store, then delete that file") from error
+
+    def _remember(self, seen: Seen) -> str:
+        """Failing to remember does not stop the serving, but it is said: after a restart an old copy would pass."""
+        if seen == self._seen:
+            return ""
+        self._seen = seen
+        try:
+            self.seen_file.parent.mkdir(parents=True, exist_ok=True)
+            replace_synced(self.seen_file, to_json(attrs.asdict(seen)))
+        except OSError as error:
+            return (
+                f"{self.seen_file.name} cannot be written, so a restart would accept an older state: {error.strerror}"
+            )
+        return ""
