@@ -1,0 +1,75 @@
+"""Driving a server process from outside and reading what it cost."""
+
+import contextlib
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import grpc
+import psutil
+from nexy_core.proto import streaming_pb2 as pb
+from nexy_core.proto import streaming_pb2_grpc as pb_grpc
+
+MICROSECONDS = 1_000_000
+HARDWARE_ID = str(uuid.uuid4()).upper()
+CHANNEL = (("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1))
+
+
+@attrs.frozen
+class Server:
+    """A running server: its process, and a stub on a channel of its own."""
+
+    process: psutil.Process
+    stub: Any
+
+    def cpu_us(self) -> float:
+        times = self.process.cpu_times()
+        return MICROSECONDS * (times.user + times.system)
+
+    def turn(self, prompt: str) -> list[pb.StreamResponse]:
+        """One turn as released clients make it: one message, then half-close."""
+        request = pb.StreamRequest(prompt=prompt, hardware_id=HARDWARE_ID, session_id=str(uuid.uuid4()))
+        return list(self.stub.StreamAudio(iter([request])))
+
+
+@contextlib.contextmanager
+def bare_server() -> Iterator[Server]:
+    """The baseline, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks._bare_grpc"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            with connect(process.pid, int(process.stdout.readline())) as server:
+                yield server
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def connect(pid: int, port: int) -> Iterator[Server]:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL) as channel:
+        grpc.channel_ready_future(channel).result(timeout=30)
+        yield Server(psutil.Process(pid), pb_grpc.StreamingServiceStub(channel))
+
+
+def script_of(answer: list[pb.StreamResponse]) -> list[tuple[str, int, int]]:
+    """What a turn sent, as the rows the bare server takes: kind, size and count."""
+    return [(kind, size, count) for (kind, size), count in Counter(map(_shape, answer)).items()]
+
+
+def _shape(response: pb.StreamResponse) -> tuple[str, int]:
+    kind = response.WhichOneof("content") or ""
+    content = getattr(response, kind)
+    return kind, len(content.audio_data) if kind == "audio_chunk" else len(content)
+
+
+def cpu_per_message(server: Server, prompt: str, turns: int) -> float:
+    """CPU µs of the server a message, over whole turns."""
+    server.turn(prompt)
+    before = server.cpu_us()
+    sent = sum(len(server.turn(prompt)) for _ in range(turns))
+    return (server.cpu_us() - before) / sent
