@@ -1,0 +1,164 @@
+"""What differs between SQLite and PostgreSQL: opening, locking, erasing for good."""
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import peewee
+from playhouse.migrations import Runner
+
+from nexy_core import ConfigError, Settings
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "nexy.sqlite"
+SQLITE_PREFIX = "sqlite:///"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+_CACHE_KIB = 16_384
+_WAL_LIMIT_BYTES = 16 * 1024 * 1024
+_MIGRATION_LOCK = 0x6E657879
+_SIDE_FILES = ("", "-wal", "-shm")
+
+
+class Engine(Protocol):
+    """A database to talk to: ``db`` keeps one connection per thread."""
+
+    db: Any
+
+    def prepare(self) -> str:
+        """Make it ready to connect. Returns where a damaged file was moved, or ""."""
+
+    def transaction(self) -> Any:
+        """One write transaction, as a context manager."""
+
+    def scrub(self) -> bool:
+        """Make deleted bytes unreadable in the files. False: something else still reads them, try again."""
+
+    def migration_lock(self) -> contextlib.AbstractContextManager[object]:
+        """Keeps a second server from migrating at the same time."""
+
+
+class SqliteEngine:
+    """One file in WAL mode; a commit that has returned is on the disk."""
+
+    def __init__(self, path: Path, *, timeout_seconds: float) -> None:
+        self.path = path
+        self.db = peewee.SqliteDatabase(
+            str(path),
+            pragmas=[
+                ("auto_vacuum", "INCREMENTAL"),
+                ("journal_mode", "WAL"),
+                ("synchronous", "FULL"),
+                ("secure_delete", "ON"),
+                ("foreign_keys", 1),
+                ("temp_store", "MEMORY"),
+                ("cache_size", -_CACHE_KIB),
+                ("journal_size_limit", _WAL_LIMIT_BYTES),
+            ],
+            timeout=timeout_seconds,
+        )
+
+    def prepare(self) -> str:
+        self.path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        moved = self._move_aside() if self.path.exists() and self._damaged() else ""
+        # SQLite gives its side files the mode of the main one.
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+        return moved
+
+    def _damaged(self) -> bool:
+        try:
+            return bool(self.db.execute_sql("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except peewee.DatabaseError as error:
+            text = str(error).lower()
+            if "malformed" in text or "not a database" in text:
+                return True
+            raise
+        finally:
+            self.db.close()
+
+    def _move_aside(self) -> str:
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        for side in _SIDE_FILES:
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{self.path}{side}").rename(f"{self.path}.corrupt-{stamp}{side}")
+        return f"{self.path.name}.corrupt-{stamp}"
+
+    def transaction(self) -> Any:
+        return self.db.atomic("IMMEDIATE")
+
+    def scrub(self) -> bool:
+        """Deleted content is already zeroed in its pages (secure_delete); here the pages and the log go too."""
+        self.db.execute_sql("PRAGMA incremental_vacuum").fetchall()
+        busy, _, _ = self.db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+    def migration_lock(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
+
+
+class PostgresEngine:
+    """A PostgreSQL server through psycopg 3, one connection per thread."""
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        try:
+            import psycopg  # noqa: F401
+        except ImportError as error:
+            raise ConfigError(
+                "storage.url names PostgreSQL, and psycopg is not installed; do: pip install 'nexy-memory[postgres]'"
+            ) from error
+        milliseconds = int(timeout_seconds * 1000)
+        self.db = peewee.PostgresqlDatabase(
+            url,
+            prefer_psycopg3=True,
+            connect_timeout=max(2, int(timeout_seconds)),
+            options=f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds * 4}",
+        )
+
+    def prepare(self) -> str:
+        return ""
+
+    def transaction(self) -> Any:
+        return self.db.atomic()
+
+    def scrub(self) -> bool:
+        """Dead rows are the server's: VACUUM takes them out of the tables, its log and backups are the operator's."""
+        for table in ("memories", "turns", "sessions", "outbox"):
+            self.db.execute_sql(f"VACUUM {table}")
+        return True
+
+    @contextlib.contextmanager
+    def migration_lock(self) -> Iterator[None]:
+        self.db.execute_sql("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        try:
+            yield None
+        finally:
+            self.db.execute_sql("SELECT pg_advisory_unlock(%s)", (_MIGRATION_LOCK,))
+
+
+def sqlite_path(settings: Settings) -> Path:
+    """Where the SQLite file is, by ``storage.url`` or ``storage.data_dir``."""
+    url = settings.get("storage.url", str)
+    if url.startswith(SQLITE_PREFIX):
+        return Path(unquote(url.removeprefix(SQLITE_PREFIX)))
+    return Path(settings.get("storage.data_dir", str)) / FILE_NAME
+
+
+def engine_for(settings: Settings) -> Engine:
+    """The engine that ``storage.url`` names."""
+    timeout_seconds = settings.get("storage.write_timeout_seconds", float)
+    url = settings.get("storage.url", str)
+    if url and not url.startswith(SQLITE_PREFIX):
+        return PostgresEngine(url, timeout_seconds=timeout_seconds)
+    return SqliteEngine(sqlite_path(settings), timeout_seconds=timeout_seconds)
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Bring the schema up to date; returns the names of the steps taken."""
+    with engine.migration_lock():
+        return list(Runner(engine.db, str(MIGRATIONS)).up())

@@ -1,0 +1,46 @@
+"""Foreign exceptions of the database, translated once."""
+
+import peewee
+
+from nexy_core import NexyError, Unavailable
+
+LOCKED = "store_locked"
+FULL = "disk_full"
+CORRUPT = "store_corrupt"
+UNREACHABLE = "store_unreachable"
+BUSY = "store_busy"
+CLOSED = "store_closed"
+
+_BY_TEXT = (
+    (LOCKED, ("database is locked", "database table is locked", "lock timeout", "canceling statement due to")),
+    (FULL, ("disk is full", "disk i/o error", "no space left", "unable to open database file", "disk full")),
+    (CORRUPT, ("malformed", "not a database", "file is encrypted")),
+    (UNREACHABLE, ("connection", "server closed", "ssl", "terminating", "could not translate")),
+)
+_MESSAGES = {
+    LOCKED: "The database is locked by another process.",
+    FULL: "The database cannot be written: the disk is full or not writable.",
+    CORRUPT: "The database file is damaged.",
+    UNREACHABLE: "The database server does not answer.",
+}
+RETRYABLE = frozenset({LOCKED, FULL, UNREACHABLE, BUSY})
+"""Reasons that pass by themselves: what could not be written is worth keeping for later."""
+
+
+def translate(error: BaseException) -> NexyError:
+    """``Unavailable`` with a reason for what an operator can mend, a plain ``NexyError`` for a mistake of ours."""
+    if isinstance(error, NexyError):
+        return error
+    text = str(error).lower()
+    if isinstance(error, peewee.PeeweeException | OSError):
+        for reason, marks in _BY_TEXT:
+            if any(mark in text for mark in marks):
+                return Unavailable(_MESSAGES[reason], reason=reason)
+    if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        return Unavailable("The database failed.", reason=UNREACHABLE)
+    return NexyError("The database refused a request.", reason=f"store_{type(error).__name__.lower()}")
+
+
+def is_systemic(error: BaseException) -> bool:
+    """Whether every write would fail like this one: no sense in trying the batch one by one."""
+    return isinstance(error, peewee.OperationalError | peewee.InterfaceError | OSError)

@@ -1,0 +1,1 @@
+"""Schema changes, numbered, forward and back. A released one is never edited: add the next."""

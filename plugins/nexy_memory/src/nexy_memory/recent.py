@@ -1,0 +1,121 @@
+"""Short-term memory: the last exchanges of each conversation, in process memory, bounded in number, size and age."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import attrs
+
+from nexy_core import Exchange
+
+EXCHANGE_CHARS_MAX = 8_000
+_BYTES_PER_TOKEN = 4
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a model sees in ``text``: a Cyrillic letter weighs twice a Latin one."""
+    return len(text.encode(errors="replace")) // _BYTES_PER_TOKEN + 1
+
+
+@attrs.frozen
+class Remembered:
+    """An exchange and where it stands."""
+
+    exchange: Exchange
+    session_id: str
+    turn_id: str
+    generation: int
+    at: float
+
+
+@attrs.define
+class _Conversation:
+    turns: list[Remembered] = attrs.field(factory=list)
+    last_at: float = 0.0
+
+
+@attrs.define
+class Recent:
+    """Conversations by key; the one unused longest makes room for a new one."""
+
+    conversations_max: int
+    turns_max: int
+    ttl_seconds: float
+    _by_key: OrderedDict[str, _Conversation] = attrs.field(factory=OrderedDict, init=False)
+
+    def add(self, key: str, turn: Remembered) -> None:
+        """Keep ``turn``, in the order of generations within its session; the same turn twice counts once."""
+        self.expire(turn.at)
+        conversation = self._by_key.setdefault(key, _Conversation())
+        if any(known.turn_id == turn.turn_id for known in conversation.turns):
+            return
+        conversation.turns.insert(_place(conversation.turns, turn), turn)
+        del conversation.turns[: -self.turns_max]
+        conversation.last_at = max(conversation.last_at, turn.at)
+        self._by_key.move_to_end(key)
+        while len(self._by_key) > self.conversations_max:
+            self._by_key.popitem(last=False)
+
+    def turns(self, key: str, *, now: float) -> list[Remembered]:
+        """The conversation so far, oldest first; empty when it has expired."""
+        conversation = self._by_key.get(key)
+        if conversation is None or conversation.last_at + self.ttl_seconds < now:
+            self._by_key.pop(key, None)
+            return []
+        return list(conversation.turns)
+
+    def knows(self, key: str) -> bool:
+        """Whether anything is kept for ``key``."""
+        return key in self._by_key
+
+    def keep(self, key: str, turn_ids: Iterable[str]) -> int:
+        """Drop every turn of ``key`` that is not among ``turn_ids``; returns how many went."""
+        conversation = self._by_key.get(key)
+        if conversation is None:
+            return 0
+        wanted = set(turn_ids)
+        before = len(conversation.turns)
+        conversation.turns = [turn for turn in conversation.turns if turn.turn_id in wanted]
+        if not conversation.turns:
+            del self._by_key[key]
+        return before - len(conversation.turns)
+
+    def forget(self, key: str) -> int:
+        """Drop the conversation; returns how many turns went."""
+        conversation = self._by_key.pop(key, None)
+        return len(conversation.turns) if conversation else 0
+
+    def expire(self, now: float) -> None:
+        """Drop what is past its time. Least recently used first, so it stops at the first live one."""
+        while self._by_key:
+            key, conversation = next(iter(self._by_key.items()))
+            if conversation.last_at + self.ttl_seconds >= now:
+                return
+            del self._by_key[key]
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+
+def _place(turns: list[Remembered], turn: Remembered) -> int:
+    """Where ``turn`` belongs: before the later generations of its own session, else last."""
+    for index, known in enumerate(turns):
+        if known.session_id == turn.session_id and known.generation > turn.generation:
+            return index
+    return len(turns)
+
+
+def within_budget(turns: Iterable[Remembered], *, turns_max: int, tokens_max: int) -> list[Exchange]:
+    """The newest exchanges that fit, oldest first; the newest is always whole or absent."""
+    chosen: list[Exchange] = []
+    left = tokens_max
+    for turn in reversed(list(turns)):
+        left -= estimate_tokens(turn.exchange.prompt) + estimate_tokens(turn.exchange.answer)
+        if left < 0 or len(chosen) >= turns_max:
+            break
+        chosen.append(turn.exchange)
+    return chosen[::-1]
+
+
+def shortened(text: str) -> str:
+    """At most ``EXCHANGE_CHARS_MAX`` characters: one endless answer must not fill the memory."""
+    return text[:EXCHANGE_CHARS_MAX]
