@@ -1,0 +1,168 @@
+"""The only place that touches litellm: import it quietly, open a streamed answer, name its errors."""
+
+import contextlib
+import logging
+import os
+from typing import Any, cast
+
+import attrs
+
+from nexy_core import ModelUsage, NexyError, TimedOut, Unavailable, ValidationFailed
+from nexy_llm.settings import Limits, Route
+
+logger = logging.getLogger(__name__)
+
+QUIET_ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
+    "LITELLM_MODE": "PRODUCTION",  # or it loads a .env file from the working directory
+}
+LITELLM_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+NO_KEY = "none"
+CONNECT_GRACE_SECONDS = 5.0
+
+HTTP_BAD_REQUEST = 400
+HTTP_UNAUTHORIZED = 401
+HTTP_PAYMENT = 402
+HTTP_FORBIDDEN = 403
+HTTP_NOT_FOUND = 404
+HTTP_TIMEOUT = 408
+HTTP_TOO_LARGE = 413
+HTTP_UNPROCESSABLE = 422
+HTTP_TOO_MANY = 429
+OPERATOR_FAULTS = {
+    HTTP_UNAUTHORIZED: (
+        "auth_failed",
+        "its key is missing or refused: check llm.api_key",
+    ),
+    HTTP_FORBIDDEN: ("auth_failed", "its key may not use this model"),
+    HTTP_PAYMENT: ("payment_required", "its account has no credit"),
+    HTTP_NOT_FOUND: (
+        "model_not_found",
+        "no such model or address: check llm.model and llm.api_base",
+    ),
+}
+FOREIGN_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+
+
+@attrs.define(eq=False)
+class Stream:
+    """One answer under way."""
+
+    gateway: "Gateway"
+    route: Route
+    _upstream: Any
+    usage: ModelUsage | None = None
+
+    async def text(self) -> str:
+        """The next piece of text, never empty; "" at the end. Raises ``NexyError`` when the answer breaks off."""
+        try:
+            async for chunk in self._upstream:
+                self._note_usage(chunk)
+                choices = chunk.choices
+                if choices and (content := choices[0].delta.content):
+                    return cast("str", content)
+        except self.gateway.foreign_errors as error:
+            raise self.gateway.translate(error, self.route) from None
+        self._check_finished()
+        return ""
+
+    async def aclose(self) -> None:
+        """Close the connection to the provider, which stops the answer there."""
+        await self._upstream.aclose()
+
+    def _note_usage(self, chunk: Any) -> None:
+        usage = getattr(chunk, "usage", None)
+        if usage is not None:
+            self.usage = ModelUsage(self.route.model, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+
+    def _check_finished(self) -> None:
+        """litellm ends a broken-off stream like a whole one; only the finish reason tells them apart."""
+        upstream = self._upstream
+        if not (upstream.received_finish_reason or getattr(upstream, "intermittent_finish_reason", None)):
+            raise Unavailable("The language model's answer broke off.", reason="stream_cut")
+
+
+@attrs.define(eq=False)
+class Gateway:
+    """litellm, once it is loaded."""
+
+    _litellm: Any = None
+    foreign_errors: tuple[type[BaseException], ...] = FOREIGN_ERRORS
+
+    def load(self) -> None:
+        """Import litellm without its network calls, its prints and its log. Seconds: run it in a thread."""
+        for name, value in QUIET_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        import litellm
+        import openai
+
+        litellm.suppress_debug_info = True
+        litellm.disable_streaming_logging = True
+        for name in LITELLM_LOGGERS:  # its log holds prompts and providers' answers
+            library_logger = logging.getLogger(name)
+            library_logger.handlers.clear()
+            library_logger.propagate = False
+            library_logger.setLevel(logging.CRITICAL + 1)
+        self.foreign_errors = (openai.OpenAIError, *FOREIGN_ERRORS)
+        self._litellm = litellm
+
+    async def open(self, route: Route, messages: list[dict[str, Any]], limits: Limits) -> Stream:
+        """Ask the model; returns when the provider has answered with a stream. Raises ``NexyError``."""
+        try:
+            upstream = await self._litellm.acompletion(**_arguments(route, messages, limits))
+        except self.foreign_errors as error:
+            raise self.translate(error, route) from None
+        return Stream(self, route, upstream)
+
+    async def close(self) -> None:
+        """Close litellm's pooled connections."""
+        if self._litellm is not None:
+            with contextlib.suppress(*self.foreign_errors):
+                await self._litellm.close_litellm_async_clients()
+
+    def translate(self, error: BaseException, route: Route) -> NexyError:
+        """Our error for litellm's. Providers' texts may hold keys and prompts: none of them is passed on."""
+        error = getattr(error, "original_exception", None) or error
+        status = getattr(error, "status_code", None)
+        logger.warning("model %s: %s, status %s", route.model, type(error).__name__, status)
+        if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__ or status == HTTP_TIMEOUT:
+            return TimedOut("The language model took too long.", reason="provider_timeout")
+        if status in OPERATOR_FAULTS:
+            reason, remedy = OPERATOR_FAULTS[status]
+            logger.error("model %s cannot be used: %s", route.model, remedy)
+            return NexyError("The language model cannot be used: the operator must check its settings.", reason=reason)
+        return _by_status(status, type(error).__name__)
+
+
+def _by_status(status: int | None, kind: str) -> NexyError:
+    if status == HTTP_TOO_LARGE or kind == "ContextWindowExceededError":
+        return ValidationFailed("This is too long for the language model.", reason="context_too_long")
+    if kind == "ContentPolicyViolationError":
+        return ValidationFailed("The language model refuses this question.", reason="content_refused")
+    if status in {HTTP_BAD_REQUEST, HTTP_UNPROCESSABLE}:
+        return NexyError("The language model did not accept the question.", reason="bad_request")
+    if status == HTTP_TOO_MANY:
+        return Unavailable("The language model is busy.", reason="provider_busy")
+    return Unavailable("The language model cannot be reached.", reason="provider_unreachable")
+
+
+def _arguments(route: Route, messages: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "model": route.model,
+        "messages": messages,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": limits.temperature,
+        "max_tokens": limits.max_tokens,
+        "timeout": max(limits.first_token_seconds, limits.between_tokens_seconds) + CONNECT_GRACE_SECONDS,
+        "max_retries": 0,
+        "drop_params": True,
+    }
+    if route.api_base:
+        # Without a key of its own a server named by address would be sent the provider's key from the environment.
+        arguments |= {"api_base": route.api_base, "api_key": route.api_key or NO_KEY}
+    elif route.api_key:
+        arguments["api_key"] = route.api_key
+    return arguments

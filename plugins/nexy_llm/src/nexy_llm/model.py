@@ -1,0 +1,140 @@
+"""The language model capability: the configured model, then its fallbacks."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from nexy_core import (
+    Health,
+    LanguageModel,
+    LiveSettings,
+    ModelUsage,
+    NexyError,
+    Prompt,
+    Status,
+    TextDelta,
+    Unavailable,
+    ValidationFailed,
+)
+from nexy_llm import modelfile, prompts, warmup
+from nexy_llm.breaker import Breaker
+from nexy_llm.gateway import Gateway
+from nexy_llm.lane import Budget, Lane
+from nexy_llm.settings import Limits, Route, routes
+from nexy_llm.supervisor import Engine, Supervisor
+
+logger = logging.getLogger(__name__)
+
+MAX_AUTO_THREADS = 4
+QUESTION_TOKENS = 1024
+
+
+class LiteLLM(LanguageModel):
+    """Any model litellm reaches, and an embedded one."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+        self._gateway = Gateway()
+        self._supervisor: Supervisor | None = None
+        self._lanes: tuple[Lane, ...] = ()
+        self._health = Health.STARTING
+        self._tokens = {"input_tokens": 0, "output_tokens": 0}
+
+    async def initialize(self) -> None:
+        """Start the embedded model and import litellm beside it, then make one call through the whole path."""
+        configured = routes(self._settings)
+        if any(route.embedded for route in configured):
+            self._supervisor = Supervisor(self._engine())
+        await asyncio.gather(self._start_embedded(), asyncio.to_thread(self._gateway.load))
+        self._lanes = tuple(self._lane(route) for route in configured)
+        await warmup.call(self._gateway, Limits.read(self._settings), self._supervisor)
+        self._health = Health.READY
+
+    async def process(self, prompt: Prompt) -> AsyncIterator[TextDelta | ModelUsage]:
+        """Stream the answer from the first model that gives one. Raises ``NexyError``."""
+        limits = Limits.read(self._settings)
+        budget = Budget(limits.answer_seconds)
+        failure: NexyError | None = None
+        for lane in self._lanes:
+            if not lane.breaker.admit():
+                continue
+            begun = False
+            try:
+                messages = await prompts.build(prompt, self._settings, embedded=lane.route.embedded)
+                async with aclosing(lane.answer(messages, limits, budget)) as events:
+                    async for event in events:
+                        begun = True
+                        self._count(event)
+                        yield event
+            except ValidationFailed:
+                raise
+            except NexyError as error:
+                if begun:
+                    raise
+                failure = failure or error
+                self._log_failure(lane.route, error)
+            else:
+                return
+        raise failure or self._all_skipped()
+
+    async def cleanup(self) -> None:
+        """End the embedded model and close the connections."""
+        self._health = Health.STOPPED
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        await self._gateway.close()
+
+    def status(self) -> Status:
+        figures: dict[str, float | int | str] = {**self._tokens, "model": self._settings.get("llm.model", str)}
+        if self._supervisor is not None:
+            figures["restarts"] = self._supervisor.restarts
+            if self._health is Health.READY and not self._supervisor.serves():
+                return Status(Health.DEGRADED, "the embedded model is restarting", figures)
+        failing = [lane.route.model for lane in self._lanes if lane.breaker.open]
+        if self._health is Health.READY and failing:
+            return Status(Health.DEGRADED, f"failing: {', '.join(failing)}", figures)
+        return Status(self._health, "", figures)
+
+    def _engine(self) -> Engine:
+        get = self._settings.get
+        return Engine(
+            path=modelfile.find(get("llm.embedded_file", str)),
+            threads=get("llm.threads", int) or min(os.cpu_count() or 1, MAX_AUTO_THREADS),
+            streams=get("llm.embedded_streams", int),
+            stream_tokens=get("llm.context_tokens", int) + get("llm.max_tokens", int) + QUESTION_TOKENS,
+        )
+
+    def _lane(self, route: Route) -> Lane:
+        breaker = Breaker(
+            self._settings.get("llm.breaker_failures", int), self._settings.get("llm.breaker_probe_seconds", float)
+        )
+        return Lane(route, breaker, self._gateway, self._supervisor if route.embedded else None)
+
+    async def _start_embedded(self) -> None:
+        if self._supervisor is not None:
+            await self._supervisor.start()
+
+    def _count(self, event: TextDelta | ModelUsage) -> None:
+        if isinstance(event, ModelUsage):
+            self._tokens["input_tokens"] += event.input_tokens
+            self._tokens["output_tokens"] += event.output_tokens
+
+    def _log_failure(self, route: Route, error: NexyError) -> None:
+        last = route is self._lanes[-1].route
+        logger.warning(
+            "model %s failed before its first text (%s)%s",
+            route.model,
+            error.reason,
+            "" if last else "; trying the next one",
+            extra={"decision": "error" if last else "degrade", "ctx": {"reason": error.reason, "model": route.model}},
+        )
+
+    def _all_skipped(self) -> Unavailable:
+        wait_seconds = min((lane.breaker.wait_seconds() for lane in self._lanes), default=1.0)
+        return Unavailable(
+            "The language model is failing; try again shortly.",
+            reason="breaker_open",
+            retry_after_seconds=max(1.0, wait_seconds),
+        )
