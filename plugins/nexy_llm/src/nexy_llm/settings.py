@@ -56,9 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
     _seconds("llm.retry_delay_seconds", 0.3, "Wait before the first further try; doubles."),
     Setting("llm.fallback_models", list, [], "Tried in order when llm.model fails: `name` or `name@http://host/v1`."),
     Setting("llm.fallback_api_keys", list, [], "Keys for llm.fallback_models, in the same order.", secret=True),
-    _count(
-        "llm.breaker_failures", 3, "Failures in a row that get a model skipped.", low=1, high=1000, live=False
-    ),
+    _count("llm.breaker_failures", 3, "Failures in a row that get a model skipped.", low=1, high=1000, live=False),
     _seconds("llm.breaker_probe_seconds", 15.0, "How long it is skipped before one turn tries it again.", live=False),
     _count("llm.context_exchanges", 6, "Earlier turns of the session shown to the model.", low=0, high=1000),
     _count("llm.context_tokens", 1200, "Facts and earlier turns, in tokens, about.", low=0, high=_MAX_TOKENS),
