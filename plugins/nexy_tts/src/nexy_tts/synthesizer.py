@@ -1,7 +1,7 @@
 """The speech capability: text in, 48 kHz sound out."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from nexy_core import AudioChunk, Degraded, Health, LiveSettings, Sentence, SpeechSynthesizer, Status
@@ -42,7 +42,7 @@ class PiperSynthesizer(SpeechSynthesizer):
         except Degraded:
             return  # the shelf has logged it, and status shows it
 
-    async def process(self, request: Sentence) -> AsyncIterator[AudioChunk]:
+    async def process(self, request: Sentence) -> AsyncGenerator[AudioChunk, None]:
         """Speak ``request.spoken``. Raises ``Degraded`` when there is no voice or the synthesis fails."""
         text = request.spoken.strip()
         if not text:
@@ -66,7 +66,7 @@ class PiperSynthesizer(SpeechSynthesizer):
 
     async def _pcm(
         self, scheduler: Scheduler, voice: Voice, turn_id: str, text: str, style: options.Style, key: bytes
-    ) -> AsyncGenerator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         if phrase := self._cache.get(key):
             scheduler.credit(turn_id, pcm_seconds(phrase.pcm))
             yield phrase.pcm

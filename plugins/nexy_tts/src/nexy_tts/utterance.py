@@ -41,9 +41,10 @@ def stretches(phonemes: list[str], limit: int) -> Iterator[list[str]]:
 
 
 def _last(phonemes: list[str], mark: str) -> int:
-    """Where the last ``mark`` in the second half ends; 0 if there is none."""
+    """Where the last ``mark`` in the second half ends, with the space after it; 0 if there is none."""
     half = len(phonemes) // 2
-    return next((index + 1 for index in range(len(phonemes) - 1, half, -1) if phonemes[index] == mark), 0)
+    end = next((index + 1 for index in range(len(phonemes) - 1, half - 1, -1) if phonemes[index] == mark), 0)
+    return end + 1 if 0 < end < len(phonemes) and phonemes[end] == " " else end
 
 
 class Utterance:
