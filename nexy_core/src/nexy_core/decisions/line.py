@@ -1,0 +1,151 @@
+"""One decision, one line (C18): the words of ``decision``, how a line is written and how it is read back."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from json.encoder import encode_basestring_ascii as quote_json
+from typing import Any
+
+import attrs
+
+MAX_TEXT_CHARS = 500
+_PLAIN_WORD = re.compile(r"[!-~]+")
+_UNSAFE = re.compile(r"[^!-~]+")
+_LINE = re.compile(
+    r"ts=(?P<ts>\S+) level=(?P<level>[A-Z]+) scope=(?P<scope>\S+) method=(?P<method>\S+) "
+    r"decision=(?P<decision>[a-z_]+) ctx=(?P<ctx>\{.*\}) dur_ms=(?P<dur_ms>\d+)"
+)
+
+
+class Decision(StrEnum):
+    """Every value ``decision=`` can have."""
+
+    # a call
+    START = "start"
+    ABORT = "abort"
+    COMPLETE = "complete"
+    REFUSE = "refuse"
+    ERROR = "error"
+    COLLECT = "collect"
+    # a turn
+    DEGRADE = "degrade"
+    INTERRUPT = "interrupt"
+    SUPERSEDE = "supersede"
+    FORWARD = "forward"
+    WITHHOLD = "withhold"
+    NEUTRALISE = "neutralise"
+    RETRY = "retry"
+    FALLBACK = "fallback"
+    # plugins and capabilities
+    LOAD = "load"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    QUARANTINE = "quarantine"
+    TRIP = "trip"
+    RECOVER = "recover"
+    # the server
+    LISTEN = "listen"
+    READY = "ready"
+    WARN = "warn"
+    RELOAD = "reload"
+    DRAIN = "drain"
+    STOP = "stop"
+    METRICS = "metrics"
+    PUBLISH = "publish"
+    WITHDRAW = "withdraw"
+    # what is no decision of ours
+    LOG = "log"
+    DROP = "drop"
+
+
+@attrs.frozen
+class Line:
+    """A line read back."""
+
+    ts: datetime
+    level: str
+    scope: str
+    method: str
+    decision: Decision
+    ctx: Mapping[str, Any]
+    dur_ms: int
+
+
+def format_line(
+    stamp: str, level: str, scope: str, method: str, decision: str, ctx: Mapping[str, object], dur_ms: int
+) -> str:
+    """The line without its newline; whatever is in the arguments, it stays one line and parses."""
+    return (
+        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision} "
+        f"ctx={_encode_context(ctx)} dur_ms={max(0, dur_ms)}"
+    )
+
+
+def _word(text: str) -> str:
+    if _PLAIN_WORD.fullmatch(text):
+        return text[:MAX_TEXT_CHARS]
+    return _UNSAFE.sub("_", text)[:MAX_TEXT_CHARS] or "-"
+
+
+def _encode_context(ctx: Mapping[str, object]) -> str:
+    return (
+        "{" + ",".join([f"{_encode_text(str(key))}:{_encode(value)}" for key, value in ctx.items()]) + "}"
+        if ctx
+        else "{}"
+    )
+
+
+def _encode(value: object) -> str:
+    kind = type(value)
+    if kind is str:
+        return _encode_text(value)  # type: ignore[arg-type]  # kind says so
+    if kind is int:
+        return str(value)
+    return _encode_other(value)
+
+
+def _encode_text(value: str) -> str:
+    if len(value) > MAX_TEXT_CHARS:
+        value = value[:MAX_TEXT_CHARS] + "…"
+    # JSON escapes every control character but DEL.
+    return quote_json(value).replace("\x7f", "\\u007f")
+
+
+def _encode_other(value: object) -> str:
+    if isinstance(value, bool | None):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        return str(int(value)) if isinstance(value, int) else _encode_float(value)
+    if isinstance(value, Mapping):
+        return _encode_context(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return "[" + ",".join([_encode(item) for item in value]) + "]"
+    # Of other things only the type is known to be harmless.
+    return _encode_text(str(value) if isinstance(value, str) else type(value).__name__)
+
+
+def _encode_float(value: float) -> str:
+    text = f"{value:.6g}"
+    return text if text not in {"nan", "inf", "-inf"} else f'"{text}"'
+
+
+def parse_line(text: str) -> Line | None:
+    """The decision in a line, or ``None`` for what is no decision line."""
+    found = _LINE.fullmatch(text.rstrip("\n"))
+    if found is None:
+        return None
+    try:
+        ctx = json.loads(found["ctx"])
+        return Line(
+            datetime.fromisoformat(found["ts"]).astimezone(UTC),
+            found["level"],
+            found["scope"],
+            found["method"],
+            Decision(found["decision"]),
+            ctx,
+            int(found["dur_ms"]),
+        )
+    except (ValueError, RecursionError, OverflowError):
+        return None

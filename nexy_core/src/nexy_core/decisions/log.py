@@ -1,0 +1,220 @@
+"""The log's two sides: callers format and append (some microseconds), one thread writes through loguru."""
+
+import hashlib
+import json
+import logging
+import os
+import secrets as randomness
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TextIO
+
+from nexy_core.decisions.line import Decision, format_line
+from nexy_core.decisions.sinks import Sink, console_sink, file_sink
+from nexy_core.settings import LiveSettings
+
+BATCH_LINES = 500
+GATHER_SECONDS = 0.01
+KEY_FILE = "log.key"
+KEY_BYTES = 32
+MASK_BYTES = 6
+MIN_SECRET_CHARS = 6
+MASK = "***"
+LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_MS_PER_SECOND = 1000
+
+
+class DecisionLog:
+    """Lines go in from any thread and come out in order; what does not fit in the buffer is counted and said."""
+
+    def __init__(self, settings: LiveSettings, sinks: Iterable[Sink], key: bytes, speaker: TextIO | None) -> None:
+        self._settings = settings
+        self._sinks = list(sinks)
+        self._key = key
+        self._speaker = speaker
+        self._hidden: tuple[str, ...] = ()
+        self._capacity = settings.get("log.buffer_lines", int)
+        self._seen: object = None
+        self._threshold = 0
+        self._second = 0
+        self._second_text = ""
+        self._buffer: deque[str] = deque()
+        self._lost = 0
+        self._lost_lock = threading.Lock()
+        self._idle = True
+        self._wake = threading.Event()
+        self._closing = False
+        self.observe: Callable[[Decision], None] | None = None
+        """Called with each decision written; keep it under a microsecond."""
+        self._writer = threading.Thread(target=self._drain_forever, name="decision-log", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    def open(cls, settings: LiveSettings, console: bool, stream: TextIO | None = None) -> "DecisionLog":
+        """Open the sinks. ``console``: decision lines on standard error (or ``stream``).
+
+        Log files that cannot be opened are a warning in the log, not an error.
+        """
+        data_dir = Path(settings.get("storage.data_dir", str))
+        speaker = sys.stdout if sys.stdout is not None and sys.stdout.isatty() else None
+        log = cls(settings, (), load_key(data_dir, create=True), speaker)
+        if console and settings.get("log.console", bool):
+            log._sinks.append(console_sink(stream or sys.stderr))
+        if settings.get("log.files", bool):
+            log._open_files(log_dir(settings))
+        return log
+
+    def write(
+        self,
+        decision: Decision,
+        *,
+        scope: str,
+        method: str = "-",
+        level: str = "INFO",
+        dur_ms: int = 0,
+        **ctx: object,
+    ) -> None:
+        """Log one decision. ``ctx`` holds lengths, counts, masked ids and words of ours; never what a user said."""
+        if self._settings.current is not self._seen:
+            self._refresh()
+        if LEVEL_NUMBERS[level] < self._threshold:
+            return
+        if self.observe is not None:
+            self.observe(decision)
+        if len(self._buffer) >= self._capacity or self._closing:
+            with self._lost_lock:
+                self._lost += 1
+            return
+        self._buffer.append(format_line(self._stamp(), level, scope, method, decision, ctx, dur_ms))
+        if self._idle:
+            self._idle = False
+            self._wake.set()
+
+    def say(self, text: str, *, decision: Decision = Decision.LOG, scope: str = "nexy") -> None:
+        """A line for the person who started the server: plain on a terminal, else a decision line."""
+        if self._speaker is None:
+            self.write(decision, scope=scope, text=text)
+            return
+        self._speaker.write(text + "\n")
+        self._speaker.flush()
+
+    def mask_id(self, identifier: str) -> str:
+        """A keyed hash of an id: the same in every line of this installation, and no way back."""
+        return mask(identifier, self._key)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Values that no line may hold, whoever wrote them (short ones would blot out ordinary words)."""
+        forms = {form for secret in secrets if len(secret) >= MIN_SECRET_CHARS for form in _forms(secret)}
+        self._hidden = tuple(sorted(forms, key=len, reverse=True))
+
+    @property
+    def lost(self) -> int:
+        """Lines dropped and not yet said."""
+        return self._lost
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Write what waits, then close the sinks. False when the time did not suffice."""
+        self._closing = True
+        self._wake.set()
+        self._writer.join(timeout_seconds)
+        return not self._writer.is_alive()
+
+    # --- the caller's side ----------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        self._seen = self._settings.current
+        self._threshold = LEVEL_NUMBERS[self._settings.get("log.level", str)]
+
+    def _stamp(self) -> str:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
+        return f"{self._second_text}.{int((now - second) * _MS_PER_SECOND):03d}Z"
+
+    def _open_files(self, folder: Path) -> None:
+        try:
+            sink = file_sink(
+                folder,
+                max_bytes=self._settings.get("log.max_file_bytes", int),
+                keep=self._settings.get("log.keep_files", int),
+            )
+        except OSError as error:
+            self.write(Decision.DEGRADE, scope="log", level="WARNING", reason="no_log_files", errno=error.errno)
+        else:
+            self._sinks.append(sink)
+
+    # --- the writer's side ----------------------------------------------------------------------
+
+    def _drain_forever(self) -> None:
+        while not (self._closing and not self._buffer and not self._lost):
+            self._idle = True
+            if not self._buffer and not self._closing:
+                self._wake.wait()
+                time.sleep(GATHER_SECONDS)
+            self._wake.clear()
+            self._idle = False
+            self._write_batch()
+        for sink in self._sinks:
+            sink.close()
+
+    def _write_batch(self) -> None:
+        buffer = self._buffer
+        lines = [buffer.popleft() for _ in range(min(len(buffer), BATCH_LINES))]
+        if self._lost:
+            lines.append(self._loss())
+        if not lines:
+            return
+        text = "\n".join(lines) + "\n"
+        for secret in self._hidden:
+            text = text.replace(secret, MASK)
+        for sink in list(self._sinks):
+            sink.write(text)
+
+    def _loss(self) -> str:
+        with self._lost_lock:
+            lost, self._lost = self._lost, 0
+        return format_line(self._stamp(), "ERROR", "log", "-", Decision.DROP, {"lines": lost}, 0)
+
+
+def log_dir(settings: LiveSettings) -> Path:
+    """Where the log files are."""
+    named = settings.get("log.dir", str)
+    return Path(named) if named else Path(settings.get("storage.data_dir", str)) / "logs"
+
+
+def mask(identifier: str, key: bytes) -> str:
+    """Twelve characters that stand for an id."""
+    return hashlib.blake2s(identifier.encode("utf-8", "replace"), key=key, digest_size=MASK_BYTES).hexdigest()
+
+
+def load_key(data_dir: Path, *, create: bool) -> bytes:
+    """The installation's key for masks; one for this process alone where none can be kept."""
+    path = data_dir / KEY_FILE
+    try:
+        if create:
+            _create_key(path)
+        kept = path.read_bytes()
+    except OSError as error:
+        logging.getLogger(__name__).debug("no %s: errno %s", KEY_FILE, error.errno)
+        kept = b""
+    return kept if len(kept) == KEY_BYTES else randomness.token_bytes(KEY_BYTES)
+
+
+def _create_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(randomness.token_bytes(KEY_BYTES))
+
+
+def _forms(secret: str) -> tuple[str, str]:
+    return secret, json.dumps(secret)[1:-1]

@@ -1,0 +1,74 @@
+"""Where the writer thread puts its batches. The one home of loguru: its files rotate and are compressed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+FILE_NAME = "nexy.log"
+FILE_MODE = 0o600
+
+
+class Sink:
+    """One loguru handler that takes whole batches. What cannot be written is counted, never raised."""
+
+    def __init__(self, target: Any, **options: Any) -> None:
+        from loguru import logger
+
+        token = object()
+        self.failed_batches = 0
+        _drop_default_handler()
+        # catch=False: loguru would print its own report on standard error, which is no decision line.
+        self._handler = logger.add(
+            target, format="{message}", filter=_only(token), catch=False, backtrace=False, diagnose=False, **options
+        )
+        self._write = logger.bind(nexy_sink=token).opt(raw=True).info
+
+    def write(self, text: str) -> None:
+        """Write whole lines."""
+        try:
+            self._write(text)
+        except (OSError, ValueError):  # a full disk, a closed pipe or stream
+            self.failed_batches += 1
+
+    def close(self) -> None:
+        """Flush and let go."""
+        from loguru import logger
+
+        try:
+            logger.remove(self._handler)
+        except (OSError, ValueError):
+            self.failed_batches += 1
+
+
+def _only(token: object) -> Callable[["Record"], bool]:
+    return lambda record: record["extra"].get("nexy_sink") is token
+
+
+def _drop_default_handler() -> None:
+    from loguru import logger
+
+    try:
+        logger.remove(0)
+    except ValueError:
+        return  # already gone
+
+
+def console_sink(stream: TextIO) -> Sink:
+    """Lines on a stream."""
+    return Sink(stream, colorize=False)
+
+
+def file_sink(folder: Path, *, max_bytes: int, keep: int) -> Sink:
+    """Lines in ``folder/nexy.log``; full ones are compressed, the oldest removed. Raises ``OSError``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Sink(
+        str(folder / FILE_NAME), rotation=max_bytes, retention=keep, compression="gz", opener=_private, encoding="utf-8"
+    )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE_MODE)
