@@ -48,8 +48,11 @@ def write_synced(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 
 
 def replace_synced(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
-    """Replace ``path`` in one step: readers see the old content or the new, never a mixture, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Replace ``path`` in one step: readers see the old content or the new, never a mixture, also after a crash.
+
+    For one writer at a time.
+    """
+    temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     try:
         write_synced(temporary, data, mode)

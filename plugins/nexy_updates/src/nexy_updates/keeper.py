@@ -81,8 +81,8 @@ class Keeper:
     def _refresh(self) -> str:
         if self._seen is None:
             self._seen = self._read_seen()
-        self.holds = self.layout.read_holds()
         _, pointer = self.layout.read_pointer()
+        self.holds = self.layout.read_holds()
         if self.snapshot is not None and pointer == self._pointer:
             return ""
         snapshot = load(self.layout, self._keys(), self._seen)

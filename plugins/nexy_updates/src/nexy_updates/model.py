@@ -100,26 +100,32 @@ class Release:
         return cls(**{**fields, "published": datetime.fromisoformat(data["published"])})
 
     @property
+    def needs(self) -> str:
+        return f"{self.minimum_system_version} {self.hardware_requirements}".strip()
+
+    @property
     def artifacts(self) -> tuple[Artifact, ...]:
         return (self.artifact, *(delta.artifact for delta in self.deltas))
 
 
 @attrs.frozen
 class Entry:
-    """A release in an index: ``record`` is the digest of its file in ``releases/``."""
+    """A release in an index: ``record`` is the digest of its file in ``releases/``, ``needs`` what it asks of a Mac."""
 
     version: str
     record: str
     rollout_bp: int
     yanked: bool
     artifacts: tuple[Artifact, ...]
+    needs: str = ""
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Entry":
         version_key(data["version"])
         artifacts = tuple(Artifact.parse(artifact) for artifact in data["artifacts"])
         rollout_bp = check_rollout(int(data["rollout_bp"]))
-        return cls(data["version"], check_digest(data["record"]), rollout_bp, bool(data["yanked"]), artifacts)
+        record, needs = check_digest(data["record"]), str(data["needs"])
+        return cls(data["version"], record, rollout_bp, bool(data["yanked"]), artifacts, needs)
 
 
 def check_rollout(rollout_bp: int) -> int:
