@@ -1,0 +1,71 @@
+"""The word lists of the splitter, English and Russian."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# --- in front of a full stop (abbreviations), in lower case, without their last stop ---
+
+# Always followed by what they belong to.
+NEVER = _words("""
+    dr mr mrs ms messrs mx prof st gen sen rep lt col sgt capt cmdr adm rev hon pres gov supt fr mt ft
+    e.g i.e eg ie vs v cf viz al approx ca resp incl excl
+    т.е т.к т.н т.о ул им проф акад доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч
+    """)
+# A number follows: part of the phrase. Otherwise they may be ordinary words ("No. I won't.").
+BEFORE_NUMBER = _words("""
+    no nos nr fig figs eq eqs sec ch chap p pp vol art ex ver v
+    jan feb mar apr jun jul aug sep sept oct nov dec
+    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф пер дом № ч кн вып тел
+    янв фев мар апр июн июл авг сен сент окт ноя нояб дек
+    """)
+# May end a sentence or stand inside: the next word decides.
+OPEN = _words("""
+    inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.a m.a b.sc m.sc ed eds
+    u.s u.k u.n e.u d.c l.a n.y
+    в вв обл р-н англ нем фр лат греч рус экз чел
+    """)
+# These end what they belong to: a capital behind them begins a sentence.
+CLOSING = _words("etc т.д т.п др пр др-е esq")
+UNITS = _words(
+    """
+    руб коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
+    oz lb lbs ft hr hrs mi sq
+    """
+)
+CLOCK = frozenset({"a.m", "p.m", "am", "pm"})
+YEARS = frozenset({"г", "гг", "в", "вв"})
+BEHIND_CLOCK = _words("""
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december est edt pst pdt cst cdt mst mdt gmt utc et pt ct mt cet cest bst eastern pacific
+    """)
+STARTERS = _words("""
+    the a an this that these those there here it its he she we they you i my his her our their your who what when where
+    why how which if in on at as by for from with after before during while since until because although though and but
+    or so then also however therefore meanwhile moreover finally first next now today yesterday tomorrow once yes no not
+    do does did is are was were can could will would should may might please let thanks some many most all both each
+    в во на за из от до по при для без через после перед во-первых он она оно они мы вы я ты это эта этот эти тот та те
+    то там тут здесь что как где когда почему кто если и а но или да нет не ни же тогда потом затем сначала теперь
+    сегодня завтра вчера уже еще ещё также кроме однако поэтому все всё его её ее их мой моя наш ваш так такой такие
+    у к с со о об чтобы хотя пока раз был была было были есть можно нужно надо
+    """)
+# --- at an early cut ---
+
+CONJUNCTIONS = _words("""
+    and but or because which who that when while where if so although though since unless until than
+    и но а или что чтобы потому который которая которое которые когда где если хотя пока поскольку так
+    """)
+PREPOSITIONS = _words("""
+    in on at with for from to by about into over under between through during after before against without across
+    в на с для из от до по о об к у за под над между через после перед при без
+    """)
+LEANING = (  # they lean on the next word: no pause behind them
+    CONJUNCTIONS
+    | PREPOSITIONS
+    | _words("""
+        the a an of my your his her its our their this these those is are was were be been am has have had do does did
+        will would can could should may might must not no very more most some any every each as it he she we they you i
+        не ни же бы ли мой твой его её их наш ваш этот эта это эти тот та те очень более самый во со ко обо
+        """)
+)
