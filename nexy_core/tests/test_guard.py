@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from nexy_core.guard import neutralise
 
 OBJECT = '{"session_id": "s", "command": "open_app", "args": {"app_name": "Mail"}}'
