@@ -252,7 +252,13 @@ def _features() -> tuple[Setting, ...]:
 def _plugins() -> tuple[Setting, ...]:
     table = "plugins."
     order = (
-        Setting(f"roles.{role.role}", list, [], f"Plugins that may serve {role.role}, the first one first; empty: all.")
+        Setting(
+            f"roles.{role.role}",
+            list,
+            [],
+            f"Plugins that may serve {role.role}, the first one first; empty: all.",
+            live=True,
+        )
         for role in ROLES
     )
     return (
@@ -260,6 +266,8 @@ def _plugins() -> tuple[Setting, ...]:
         Setting(table + "modules", list, [], "Further plugins, each name=module or name=module:object; for tests."),
         _seconds(table + "initialize_timeout_seconds", 60, "A plugin that takes longer to start is set aside."),
         _seconds(table + "cleanup_timeout_seconds", 3, "Leave a plugin that takes longer to stop."),
+        _seconds(table + "drain_timeout_seconds", 60, "A plugin switched off is stopped under turns that take longer."),
+        _seconds(table + "stall_timeout_seconds", 60, "Give up a capability that is silent for this long."),
         _count(table + "breaker_failures", 5, "Failures in a row after which a capability rests."),
         _seconds(table + "breaker_reset_seconds", 15, "How long it rests before one request tries it again."),
         *order,

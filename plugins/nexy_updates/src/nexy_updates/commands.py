@@ -63,7 +63,8 @@ def verify(context: click.Context, file: Path | None, signature: str | None) -> 
         click.echo(f"{file.name}: signed by a trusted key")
         return
     layout = op.layout_of(settings)
-    with bar(op.stored_bytes(settings), "verifying") as progress:
+    total = sum(path.stat().st_size for path in layout.objects.glob("*")) if layout.objects.is_dir() else 0
+    with bar(total, "verifying") as progress:
         problems = list(verify_store(layout, keys, op.limit_bytes(settings), progress))
     if problems:
         raise StoreError("\n".join(problems))
