@@ -137,12 +137,11 @@ def _backpressure() -> tuple[Setting, ...]:
             "End a stream without a message or a running turn for this long.",
             "BACKPRESSURE_IDLE_TIMEOUT",
         ),
-        _count(table + "collect_rate_per_second", 20, "COLLECT messages a second from one device."),
-        _count(table + "burst_seconds", 2, "A rate's bucket holds what this many seconds allow."),
+        _count(table + "max_collect_rate_per_second", 20, "COLLECT messages a second from one device."),
         _seconds(table + "stall_timeout_seconds", 30, "End a turn whose client reads nothing for this long."),
         _seconds(table + "max_turn_seconds", 600, "End a turn that lasts longer."),
         _seconds(table + "retry_after_seconds", 60, "What a client refused for want of a slot should wait."),
-        _seconds(table + "max_owed_seconds", 20, "Refuse a turn while more speech than this is owed."),
+        _seconds(table + "max_speech_backlog_seconds", 20, "Refuse a turn while more speech than this is owed."),
         _count(table + "max_message_bytes", 50 * MIB, "Size of one message.", live=False, minimum=KIB),
         _count(table + "max_screenshot_bytes", 48 * MIB, "Size of a screenshot, in base64.", minimum=KIB),
         _count(table + "max_screenshot_pixels", 4096 * 4096, "Width times height of a screenshot.", minimum=KIB),
@@ -172,7 +171,7 @@ def _session() -> tuple[Setting, ...]:
 def _turn() -> tuple[Setting, ...]:
     table = "turn."
     return (
-        _count(table + "lookahead", 3, "Pieces the model may be ahead of the voice."),
+        _count(table + "lookahead_pieces", 3, "Pieces the model may be ahead of the voice."),
         _count(table + "max_sentence_chars", 400, "A longer sentence is cut.", minimum=20),
         _count(table + "max_answer_chars", 20_000, "The rest of a longer answer is not delivered."),
         _count(table + "max_action_chars", 16_000, "A longer JSON answer is no action."),
@@ -180,6 +179,11 @@ def _turn() -> tuple[Setting, ...]:
         _seconds(table + "recall_timeout_seconds", 0.15, "Go on without memories that take longer."),
         _seconds(table + "filter_timeout_seconds", 1, "Go on without a filter that takes longer for a piece."),
         _seconds(table + "speech_timeout_seconds", 30, "Show a piece unspoken when no sound comes for this long."),
+        _seconds(table + "greeting_timeout_seconds", 30, "End a welcome that takes longer."),
+        _seconds(
+            table + "interrupt_timeout_seconds", 1, "Cancel all of a device's turns when the policy takes longer."
+        ),
+        _count(table + "trace_ring", 200, "Ended turns kept for `nexy explain`.", live=False),
         _seconds(table + "remember_timeout_seconds", 10, "Give up on remembering a turn after this long."),
         Setting(
             table + "action_transport",
@@ -190,7 +194,7 @@ def _turn() -> tuple[Setting, ...]:
             live=True,
         ),
         Setting(
-            table + "default_language",
+            table + "language",
             str,
             "en",
             "Language of a prompt that shows none.",
@@ -265,6 +269,8 @@ def _plugins() -> tuple[Setting, ...]:
         Setting(table + "required", list, ["llm"], "Without these the server says it does not serve.", live=True),
         Setting(table + "modules", list, [], "Further plugins, each name=module or name=module:object; for tests."),
         _seconds(table + "initialize_timeout_seconds", 60, "A plugin that takes longer to start is set aside."),
+        _seconds(table + "drain_timeout_seconds", 30, "A plugin switched off may end its running calls for this long."),
+        _seconds(table + "stall_timeout_seconds", 60, "Give up a capability that yields nothing for this long."),
         _seconds(table + "cleanup_timeout_seconds", 3, "Leave a plugin that takes longer to stop."),
         _seconds(table + "drain_timeout_seconds", 60, "A plugin switched off is stopped under turns that take longer."),
         _seconds(table + "stall_timeout_seconds", 60, "Give up a capability that is silent for this long."),
@@ -275,10 +281,7 @@ def _plugins() -> tuple[Setting, ...]:
 
 
 def _storage() -> tuple[Setting, ...]:
-    return (
-        Setting("storage.data_dir", str, "data", "Folder of everything the server keeps."),
-        Setting("storage.url", str, "", "Database address; empty: SQLite in storage.data_dir.", secret=True),
-    )
+    return (Setting("storage.data_dir", str, "data", "Folder of everything the server keeps."),)
 
 
 def _log() -> tuple[Setting, ...]:

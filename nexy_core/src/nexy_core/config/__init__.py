@@ -36,6 +36,10 @@ class Change:
     source: str
     applied: bool
 
+    def as_ctx(self) -> dict[str, object]:
+        """For the decision log."""
+        return {"key": self.key, "old": self.old, "new": self.new, "source": self.source, "applied": self.applied}
+
 
 class Config:
     """The declared keys, the sources and the current snapshot (``live``)."""
@@ -130,7 +134,7 @@ class Config:
             callback(changes)
         return changes
 
-    def changed(self) -> bool:
+    def files_changed(self) -> bool:
         """Have the files changed since they were last read? A few ``stat`` calls."""
         return self._stat() != self._stamps
 

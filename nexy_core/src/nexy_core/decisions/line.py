@@ -33,9 +33,11 @@ class Decision(StrEnum):
     DEGRADE = "degrade"
     INTERRUPT = "interrupt"
     SUPERSEDE = "supersede"
-    FORWARD = "forward"
+    GREET = "greet"
+    ACTION = "action"
     WITHHOLD = "withhold"
     NEUTRALISE = "neutralise"
+    NOTE = "note"
     RETRY = "retry"
     FALLBACK = "fallback"
     # plugins and capabilities

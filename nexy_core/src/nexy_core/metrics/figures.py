@@ -1,0 +1,109 @@
+"""The four metrics of the canon over true 60-second windows, stage times, and gauges (C19)."""
+
+import time
+from collections.abc import Callable
+
+import attrs
+
+from nexy_core.decisions import Decision
+from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, Slots
+
+RPCS = ("StreamAudio", "InterruptSession", "GenerateWelcomeAudio", "ReportUsage")
+OTHER_RPC = "other"
+OUTCOMES = ("ok", "error", "cancelled", "refused")
+STAGES = ("first_token", "first_audio", "turn", "interrupt_to_silence", "loop_lateness")
+P50 = 0.5
+P95 = 0.95
+_DIGITS = 4
+_KEYS = {(rpc, outcome): f"{rpc} {outcome}" for rpc in (*RPCS, OTHER_RPC) for outcome in OUTCOMES}
+
+
+@attrs.frozen
+class Gauge:
+    """A figure read when somebody looks."""
+
+    name: str
+    text: str
+    read: Callable[[], float]
+
+
+class Metrics:
+    """Counts calls, decisions and stage times; an observation takes about a microsecond."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self.latency = {rpc: Distribution(clock) for rpc in (*RPCS, OTHER_RPC)}
+        self.stages = {stage: Distribution(clock) for stage in STAGES}
+        self.calls = Slots(clock)
+        self.decisions = Slots(clock)
+        self.gauges: dict[str, Gauge] = {}
+
+    def observe(self, method: str, latency_ms: float, *, error: bool = False, cancelled: bool = False) -> None:
+        """A call has ended. ``latency_ms``: until its first answer (its end, if there was none).
+
+        A call the user stopped is no error, and its time is not counted.
+        """
+        rpc = rpc_name(method)
+        self.calls.add(_KEYS[rpc, "cancelled" if cancelled else "error" if error else "ok"])
+        if not cancelled:
+            self.latency[rpc].observe(latency_ms)
+
+    def refused(self, method: str) -> None:
+        """A call was refused by a limit: neither an error nor a latency."""
+        self.calls.add(_KEYS[rpc_name(method), "refused"])
+
+    def decided(self, decision: Decision) -> None:
+        """Give this to ``DecisionLog.observe``."""
+        self.decisions.add(decision)
+
+    def stage(self, name: str, duration_ms: float) -> None:
+        """A stage's time, for one of ``STAGES``."""
+        self.stages[name].observe(duration_ms)
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show a figure as ``nexy_<name>`` in /metrics and in the snapshot."""
+        self.gauges[name] = Gauge(name, text, read)
+
+    def snapshot(self) -> dict[str, object]:
+        """The last minute: what /status shows and the log gets every 60 seconds."""
+        calls = self.calls.window()
+        return {
+            "window_seconds": WINDOW_SECONDS,
+            "calls": sum(calls.values()),
+            "p95_latency_ms": _figures({rpc: self.latency[rpc].percentile(P95) for rpc in self.latency}),
+            "error_rate": _figures({rpc: error_rate(calls, rpc) for rpc in self.latency}),
+            "backpressure_refusal_rate": refusal_rate(calls),
+            "decision_rate": {
+                str(name): round(count / WINDOW_SECONDS, _DIGITS) for name, count in self.decisions.window().items()
+            },
+            "stage_p50_ms": _figures({name: stage.percentile(P50) for name, stage in self.stages.items()}),
+            "stage_p95_ms": _figures({name: stage.percentile(P95) for name, stage in self.stages.items()}),
+            "gauges": {gauge.name: round(gauge.read(), _DIGITS) for gauge in self.gauges.values()},
+        }
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format."""
+        from nexy_core.metrics.exposition import expose
+
+        return expose(self)
+
+
+def rpc_name(method: str) -> str:
+    """The last part of a method's path, or ``other``: the labels are a closed set."""
+    name = method[method.rfind("/") + 1 :]
+    return name if name in RPCS else OTHER_RPC
+
+
+def error_rate(calls: dict[int | str, int], rpc: str) -> float | None:
+    """Errors among the calls that were served: refusals have their own rate. ``None`` without calls."""
+    served = sum(calls.get(f"{rpc} {outcome}", 0) for outcome in OUTCOMES if outcome != "refused")
+    return round(calls.get(f"{rpc} error", 0) / served, _DIGITS) if served else None
+
+
+def refusal_rate(calls: dict[int | str, int]) -> float:
+    """Refused calls among all."""
+    refused = sum(count for name, count in calls.items() if str(name).endswith(" refused"))
+    return round(refused / sum(calls.values()), _DIGITS) if calls else 0.0
+
+
+def _figures(values: dict[str, float | None]) -> dict[str, float]:
+    return {name: round(value, _DIGITS) for name, value in values.items() if value is not None}
