@@ -63,8 +63,7 @@ def verify(context: click.Context, file: Path | None, signature: str | None) -> 
         click.echo(f"{file.name}: signed by a trusted key")
         return
     layout = op.layout_of(settings)
-    total = sum(path.stat().st_size for path in layout.objects.glob("*")) if layout.objects.is_dir() else 0
-    with bar(total, "verifying") as progress:
+    with bar(op.stored_bytes(settings), "verifying") as progress:
         problems = list(verify_store(layout, keys, op.limit_bytes(settings), progress))
     if problems:
         raise StoreError("\n".join(problems))

@@ -74,6 +74,12 @@ def limit_bytes(settings: LiveSettings) -> int:
     return settings.get("update.max_release_mib", int) * MIB
 
 
+def stored_bytes(settings: LiveSettings) -> int:
+    """The size of all artifacts, for a progress bar."""
+    folder = layout_of(settings).objects
+    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+
+
 def read_notes(path: Path | None) -> dict[str, str]:
     """The notes and how Sparkle is to show them, by the file's ending."""
     if path is None:

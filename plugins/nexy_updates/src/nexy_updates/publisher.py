@@ -8,11 +8,11 @@ import attrs
 
 from nexy_updates import audit
 from nexy_updates.errors import StoreError
-from nexy_updates.files import replace_synced, to_json, write_synced
+from nexy_updates.files import replace_synced, sync_folder, to_json, write_synced
 from nexy_updates.keys import PublicKey
 from nexy_updates.layout import RELEASE_BYTES_MAX, Layout, digest_of
 from nexy_updates.model import Artifact, Delta, Entry, Release
-from nexy_updates.objects import Progress, add_object, explain
+from nexy_updates.objects import Progress, add_object, explain, hash_file, sign_file
 from nexy_updates.rollout import BUCKETS, as_percent
 from nexy_updates.transaction import Committer, State, locked, read_state
 from nexy_updates.versions import version_key
@@ -96,6 +96,12 @@ class Publisher:
         return add_object(self.layout, path, self.committer.keys[0], self.limit_bytes, progress)
 
     def _announce(self, state: State, release: Release, rollout_bp: int) -> int:
+        entry = self._write_record(release, rollout_bp)
+        changed = state.replacing(release.channel, [*state.entries[release.channel], entry])
+        details = {"version": release.version, "channel": release.channel, "sha256": release.artifact.sha256}
+        return self.committer.commit(changed, "publish", {**details, "rollout": as_percent(rollout_bp)})
+
+    def _write_record(self, release: Release, rollout_bp: int) -> Entry:
         data = to_json(release.as_json())
         if len(data) > RELEASE_BYTES_MAX:
             raise StoreError("the release's notes and fields are too long")
@@ -104,12 +110,10 @@ class Publisher:
         try:
             path.unlink(missing_ok=True)
             write_synced(path, data)
+            sync_folder(path.parent)
         except OSError as error:
             raise explain(error, "cannot publish") from error
-        entry = Entry(release.version, record, rollout_bp, False, release.artifacts, release.needs)
-        changed = state.replacing(release.channel, [*state.entries[release.channel], entry])
-        details = {"version": release.version, "channel": release.channel, "sha256": release.artifact.sha256}
-        return self.committer.commit(changed, "publish", {**details, "rollout": as_percent(rollout_bp)})
+        return Entry(release.version, record, rollout_bp, False, release.artifacts, release.needs)
 
     def set_rollout(self, version: str, rollout_bp: int) -> int:
         """Offer ``version`` to this share of the devices."""
@@ -134,10 +138,34 @@ class Publisher:
         """Withdraw ``version`` for good, from everybody."""
         return self._change(version, "yank", {}, yanked=True)
 
-    def renew(self) -> int:
-        """The same state again, with a new date of expiry and new feeds."""
+    def renew(self, *, resign: bool = False, progress: Progress = _ignore) -> int:
+        """The same state again, with a new date of expiry and new feeds; ``resign``: new artifact signatures too."""
         with locked(self.layout):
-            return self.committer.commit(self.state(), "renew", {})
+            state = self.state()
+            if not state.seq:
+                raise StoreError("nothing has been published yet")
+            if resign:
+                entries = {name: tuple(self._resigned(e, progress) for e in old) for name, old in state.entries.items()}
+                state = attrs.evolve(state, entries=entries)
+            return self.committer.commit(state, "resign" if resign else "renew", {})
+
+    def _resigned(self, entry: Entry, progress: Progress) -> Entry:
+        """``entry`` with every artifact signed by the first key; what is yanked stays as it was."""
+        if entry.yanked:
+            return entry
+        release = self.committer.read_release(entry.record)
+        deltas = tuple(attrs.evolve(d, artifact=self._sign_again(d.artifact, progress)) for d in release.deltas)
+        signed = attrs.evolve(release, artifact=self._sign_again(release.artifact, progress), deltas=deltas)
+        return self._write_record(signed, entry.rollout_bp)
+
+    def _sign_again(self, artifact: Artifact, progress: Progress) -> Artifact:
+        path = self.layout.object(artifact.sha256)
+        try:
+            if hash_file(path, progress) != artifact.sha256:
+                raise StoreError(f"{artifact.name} is damaged, and will not be signed: publish it again")
+            return attrs.evolve(artifact, ed25519=sign_file(path, self.committer.keys[0]))
+        except OSError as error:
+            raise explain(error, f"cannot sign {artifact.name}") from error
 
     def _change(self, version: str, event: str, details: dict[str, Any], **changes: Any) -> int:
         with locked(self.layout):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nexy_updates import operator as op
-from nexy_updates.cli import JSON, KEY, VERSION, settings_of
+from nexy_updates.cli import JSON, KEY, VERSION, bar, settings_of
 from nexy_updates.errors import StoreError
 from nexy_updates.model import now_utc
 from nexy_updates.rollout import BUCKETS, as_percent, basis_points
@@ -48,11 +48,16 @@ def yank(context: click.Context, version: str, keys: Sequence[str]) -> None:
 
 
 @click.command()
+@click.option("--resign", is_flag=True, help="Sign every artifact again too, as the last step of rotating a key.")
 @KEY
 @click.pass_context
-def renew(context: click.Context, keys: Sequence[str]) -> None:
+def renew(context: click.Context, resign: bool, keys: Sequence[str]) -> None:
     """Sign the present state again: a new date of expiry, a new key, a new base_url."""
-    seq = op.publisher_of(settings_of(context), keys).renew()
+    settings = settings_of(context)
+    publisher = op.publisher_of(settings, keys)
+    total = op.stored_bytes(settings) if resign else 0
+    with bar(total, "signing") as progress:
+        seq = publisher.renew(resign=resign, progress=progress)
     click.echo(f"signed again as state {seq}")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import attrs
 
 from nexy_updates.errors import Behind, StoreError
-from nexy_updates.feedfile import verify_feed
 from nexy_updates.files import from_json, open_regular, read_limited
 from nexy_updates.keys import PublicKey, accepted
 from nexy_updates.layout import FEED_BYTES_MAX, INDEX_BYTES_MAX, INDEX_CONTEXT, SMALL_BYTES_MAX, Layout, digest_of
@@ -91,7 +90,7 @@ def load(layout: Layout, keys: Sequence[PublicKey], seen: Seen) -> Snapshot:
         raise Behind(f"the store offers a second, different state {seq}: publish again to get a higher number")
     found = [index for _, index in indexes]
     _check_together(seq, found)
-    snapshot = _assemble(seq, digest, found, folder, keys)
+    snapshot = _assemble(seq, digest, found, folder)
     check_objects(layout, snapshot.offered_artifacts())
     return snapshot
 
@@ -129,12 +128,12 @@ def _check_together(seq: int, indexes: Sequence[Index]) -> None:
             raise StoreError(f"the indexes of state {seq} do not name the same channels")
 
 
-def _assemble(seq: int, digest: str, indexes: Sequence[Index], folder: Path, keys: Sequence[PublicKey]) -> Snapshot:
+def _assemble(seq: int, digest: str, indexes: Sequence[Index], folder: Path) -> Snapshot:
     entries = [entry for index in indexes for entry in index.entries]
     artifacts = {_address(a): a for entry in entries if not entry.yanked for a in entry.artifacts}
     yanked = frozenset(_address(a) for entry in entries if entry.yanked for a in entry.artifacts) - artifacts.keys()
     versions = {a: entry.version for entry in entries if not entry.yanked for a in entry.artifacts}
-    channels = {index.channel: tuple(_choices(index.offers, folder, keys)) for index in indexes}
+    channels = {index.channel: tuple(_choices(index.offers, folder)) for index in indexes}
     first = indexes[0]
     expires = min(index.expires for index in indexes)
     return Snapshot(seq, digest, first.published, expires, channels, artifacts, yanked, versions=versions)
@@ -144,10 +143,9 @@ def _address(artifact: Artifact) -> tuple[str, str]:
     return artifact.sha256[:DIGEST_URL_CHARS], artifact.name
 
 
-def _choices(offers: Sequence[Offer], folder: Path, keys: Sequence[PublicKey]) -> Iterator[Choice]:
+def _choices(offers: Sequence[Offer], folder: Path) -> Iterator[Choice]:
     for offer in offers:
         appcast = _read_document(folder / f"{offer.appcast}.xml", offer.appcast)
-        verify_feed(appcast.body, keys)
         manifest = _read_document(folder / f"{offer.manifest}.json", offer.manifest) if offer.manifest else None
         yield Choice(offer, appcast, manifest)
     if not offers or offers[-1].rollout_bp < BUCKETS:

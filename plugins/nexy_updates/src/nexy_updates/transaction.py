@@ -142,7 +142,7 @@ class Committer:
         return audit.make_line(last, now, event, seq, {**details, "key": self.keys[0].public.key_id})
 
     def _files(self, state: State, seq: int, now: datetime, audit_head: str) -> Files:
-        builder = FeedBuilder(self.wording, self.keys[0], self._read_release)
+        builder = FeedBuilder(self.wording, self.keys[0], self.read_release)
         files: Files = {}
         for channel, entries in state.entries.items():
             index = Index(
@@ -160,7 +160,7 @@ class Committer:
             files[f"{channel}.index.sig"] = to_json([key.sign(INDEX_CONTEXT + data) for key in self.keys])
         return files
 
-    def _read_release(self, record: str) -> Release:
+    def read_release(self, record: str) -> Release:
         data = read_limited(self.layout.release(record), RELEASE_BYTES_MAX)
         if digest_of(data) != record:
             raise StoreError(f"releases/{record[:16]}….json is damaged: restore it from a copy")

@@ -1,16 +1,18 @@
 """The whole store, checked to the last byte: what the server trusts, and what only a client would notice."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from nexy_updates import audit
 from nexy_updates.errors import StoreError
+from nexy_updates.feedfile import verify_feed
 from nexy_updates.files import from_json, read_limited
 from nexy_updates.keys import PublicKey, accepted, map_file
 from nexy_updates.layout import RELEASE_BYTES_MAX, Layout, digest_of
 from nexy_updates.model import Artifact, Entry, Release, now_utc
 from nexy_updates.objects import Progress, check_size, hash_file
-from nexy_updates.snapshot import Seen, load, read_index
+from nexy_updates.snapshot import Seen, Snapshot, load, read_index
 
 
 def verify_store(layout: Layout, keys: Sequence[PublicKey], limit_bytes: int, progress: Progress) -> Iterator[str]:
@@ -25,13 +27,19 @@ def verify_store(layout: Layout, keys: Sequence[PublicKey], limit_bytes: int, pr
         return
     if snapshot.expires <= now_utc():
         yield f"the index expired at {snapshot.expires.isoformat()}: run nexy updates renew"
-    folder = layout.generation(snapshot.seq)
-    indexes = [read_index(path, keys)[1] for path in sorted(folder.glob("*.index.json"))]
+    paths = sorted(layout.generation(snapshot.seq).glob("*.index.json"))
+    indexes = [read_index(path, keys)[1] for path in paths]
     yield from _verify_audit(layout, indexes[0].audit)
-    for index in indexes:
-        for entry in index.entries:
-            if not entry.yanked:
-                yield from _verify_entry(layout, entry, keys, limit_bytes, progress)
+    yield from _verify_feeds(snapshot, keys)
+    for entry in (entry for index in indexes for entry in index.entries if not entry.yanked):
+        yield from _verify_entry(layout, entry, keys, limit_bytes, progress)
+
+
+def _verify_feeds(snapshot: Snapshot, keys: Sequence[PublicKey]) -> Iterator[str]:
+    for channel, choices in snapshot.channels.items():
+        for choice in choices:
+            name = f"the feed of {channel} for {choice.offer.version or 'nobody'}"
+            yield from _attempt(name, partial(_check_feed, choice.appcast.body, keys))
 
 
 def _verify_audit(layout: Layout, head: str) -> Iterator[str]:
@@ -49,10 +57,10 @@ def _verify_audit(layout: Layout, head: str) -> Iterator[str]:
 def _verify_entry(
     layout: Layout, entry: Entry, keys: Sequence[PublicKey], limit_bytes: int, progress: Progress
 ) -> Iterator[str]:
-    yield from _attempt(f"release {entry.version}", lambda: _check_record(layout, entry))
+    yield from _attempt(f"release {entry.version}", partial(_check_record, layout, entry))
     for artifact in entry.artifacts:
         name = f"release {entry.version}, {artifact.name}"
-        yield from _attempt(name, lambda a=artifact: _check_artifact(layout, a, keys, limit_bytes, progress))  # type: ignore[misc]
+        yield from _attempt(name, partial(_check_artifact, layout, artifact, keys, limit_bytes, progress))
 
 
 def _attempt(name: str, check: Callable[[], None]) -> Iterator[str]:
@@ -62,6 +70,10 @@ def _attempt(name: str, check: Callable[[], None]) -> Iterator[str]:
         yield f"{name}: {error.strerror}"
     except StoreError as error:
         yield f"{name}: {error}"
+
+
+def _check_feed(body: bytes, keys: Sequence[PublicKey]) -> None:
+    verify_feed(body, keys)
 
 
 def _check_record(layout: Layout, entry: Entry) -> None:
