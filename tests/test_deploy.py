@@ -1,0 +1,46 @@
+"""The service files agree with the server; nothing here can boot them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+UNIT = (ROOT / "deploy" / "systemd" / "nexy.service").read_text(encoding="utf-8")
+CONTAINER = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
+NGINX = (ROOT / "deploy" / "nginx" / "nexy.conf").read_text(encoding="utf-8")
+EXPOSURE_LIMIT = 2.0
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze: apt-get install systemd"
+)
+
+
+def unit_value(name):
+    return re.search(rf"^{name}=(.*)$", UNIT, re.MULTILINE)[1]
+
+
+@needs_systemd
+def test_the_unit_is_well_formed(tmp_path):
+    unit = tmp_path / "nexy.service"
+    unit.write_text(UNIT.replace("/opt/nexy/.venv/bin/nexy", "/bin/true"), encoding="utf-8")
+    result = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@needs_systemd
+def test_the_unit_is_hardened():
+    command = ["systemd-analyze", "security", "--offline=yes", ROOT / "deploy" / "systemd" / "nexy.service"]
+    report = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    assert float(re.search(r"exposure level for nexy.service: ([\d.]+)", report)[1]) <= EXPOSURE_LIMIT
+
+
+def test_every_copied_path_of_the_container_exists():
+    copied = re.findall(r"^COPY --from=build /opt/nexy/(\S+)", CONTAINER, re.MULTILINE)
+    assert [path for path in copied if path != ".venv" and not (ROOT / path).exists()] == []
+    assert "USER nexy" in CONTAINER.split("FROM")[-1]
+
+
+def test_nginx_asks_the_ports_the_server_listens_on_by_default():
+    assert re.findall(r"server 127\.0\.0\.1:(\d+);", NGINX) == ["50051", "8080", "8081"]
