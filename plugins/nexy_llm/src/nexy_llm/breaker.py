@@ -10,8 +10,8 @@ import attrs
 class Breaker:
     """Skips a model after ``failures_allowed`` failures in a row, then lets one turn at a time probe it.
 
-    The probing turn calls ``succeeded``, ``failed`` or, when it ended without an answer to the question whether the
-    model works (the user interrupted it), ``released``.
+    Every turn ends with ``succeeded`` or ``failed``; a probe that ended without telling whether the model works
+    (the user interrupted it) with ``released``.
     """
 
     failures_allowed: int
@@ -42,13 +42,16 @@ class Breaker:
         return max(0.0, self._opened_at + self.probe_after_seconds - self.clock())
 
     def succeeded(self) -> None:
+        """The model works."""
         self.failures, self._opened_at, self._probing = 0, None, False
 
     def failed(self) -> None:
+        """The model did not answer; a failing probe starts the wait anew."""
         self.failures += 1
         self._probing = False
         if self.failures >= self.failures_allowed:
             self._opened_at = self.clock()
 
     def released(self) -> None:
+        """Let another turn probe."""
         self._probing = False

@@ -1,5 +1,6 @@
 """The only place that touches litellm: import it quietly, open a streamed answer, name its errors."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -18,7 +19,9 @@ QUIET_ENVIRONMENT = {
     "LITELLM_LOCAL_BLOG_POSTS": "True",
     "LITELLM_MODE": "PRODUCTION",  # or it loads a .env file from the working directory
 }
-LITELLM_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+TALKATIVE_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
+CHUNKS_A_BREATH = 16
+MAX_RETRY_AFTER_SECONDS = 3600.0
 NO_KEY = "none"
 CONNECT_GRACE_SECONDS = 5.0
 
@@ -54,23 +57,34 @@ class Stream:
     route: Route
     _upstream: Any
     usage: ModelUsage | None = None
+    _chunks: int = 0
+    _begun: bool = False
 
     async def text(self) -> str:
         """The next piece of text, never empty; "" at the end. Raises ``NexyError`` when the answer breaks off."""
         try:
             async for chunk in self._upstream:
+                await self._breathe()
                 self._note_usage(chunk)
                 choices = chunk.choices
                 if choices and (content := choices[0].delta.content):
+                    self._begun = True
                     return cast("str", content)
         except self.gateway.foreign_errors as error:
-            raise self.gateway.translate(error, self.route) from None
+            translated = self.gateway.translate(error, self.route)
+            raise (_broken_off() if self._begun and isinstance(translated, Unavailable) else translated) from None
         self._check_finished()
         return ""
 
     async def aclose(self) -> None:
         """Close the connection to the provider, which stops the answer there."""
         await self._upstream.aclose()
+
+    async def _breathe(self) -> None:
+        """Chunks that have arrived together come without a single pause, at a third of a millisecond each."""
+        self._chunks += 1
+        if self._chunks % CHUNKS_A_BREATH == 0:
+            await asyncio.sleep(0)
 
     def _note_usage(self, chunk: Any) -> None:
         usage = getattr(chunk, "usage", None)
@@ -81,7 +95,7 @@ class Stream:
         """litellm ends a broken-off stream like a whole one; only the finish reason tells them apart."""
         upstream = self._upstream
         if not (upstream.received_finish_reason or getattr(upstream, "intermittent_finish_reason", None)):
-            raise Unavailable("The language model's answer broke off.", reason="stream_cut")
+            raise _broken_off()
 
 
 @attrs.define(eq=False)
@@ -89,6 +103,7 @@ class Gateway:
     """litellm, once it is loaded."""
 
     _litellm: Any = None
+    _direct: tuple[Route, Any] | None = None
     foreign_errors: tuple[type[BaseException], ...] = FOREIGN_ERRORS
 
     def load(self) -> None:
@@ -100,7 +115,7 @@ class Gateway:
 
         litellm.suppress_debug_info = True
         litellm.disable_streaming_logging = True
-        for name in LITELLM_LOGGERS:  # its log holds prompts and providers' answers
+        for name in TALKATIVE_LOGGERS:  # they log prompts, addresses and providers' answers
             library_logger = logging.getLogger(name)
             library_logger.handlers.clear()
             library_logger.propagate = False
@@ -108,10 +123,18 @@ class Gateway:
         self.foreign_errors = (openai.OpenAIError, *FOREIGN_ERRORS)
         self._litellm = litellm
 
-    async def open(self, route: Route, messages: list[dict[str, Any]], limits: Limits) -> Stream:
-        """Ask the model; returns when the provider has answered with a stream. Raises ``NexyError``."""
+    async def open(
+        self, route: Route, messages: list[dict[str, Any]], limits: Limits, *, direct: bool = False
+    ) -> Stream:
+        """Ask the model; returns when the provider has answered with a stream. Raises ``NexyError``.
+
+        ``direct``: the model is our own child process, which no proxy of the environment can reach.
+        """
+        arguments = _arguments(route, messages, limits)
         try:
-            upstream = await self._litellm.acompletion(**_arguments(route, messages, limits))
+            if direct:
+                arguments["client"] = await self._direct_client(route)
+            upstream = await self._litellm.acompletion(**arguments)
         except self.foreign_errors as error:
             raise self.translate(error, route) from None
         return Stream(self, route, upstream)
@@ -120,7 +143,25 @@ class Gateway:
         """Close litellm's pooled connections."""
         if self._litellm is not None:
             with contextlib.suppress(*self.foreign_errors):
+                await self._close_direct()
                 await self._litellm.close_litellm_async_clients()
+
+    async def _direct_client(self, route: Route) -> Any:
+        """A client that uses no proxy. One is kept; a restarted child has another address and key."""
+        import httpx
+        import openai
+
+        if self._direct is None or self._direct[0] != route:
+            await self._close_direct()
+            http = httpx.AsyncClient(trust_env=False)
+            client = openai.AsyncOpenAI(api_key=route.api_key, base_url=route.api_base, http_client=http, max_retries=0)
+            self._direct = (route, client)
+        return self._direct[1]
+
+    async def _close_direct(self) -> None:
+        direct, self._direct = self._direct, None
+        if direct is not None:
+            await direct[1].close()
 
     def translate(self, error: BaseException, route: Route) -> NexyError:
         """Our error for litellm's. Providers' texts may hold keys and prompts: none of them is passed on."""
@@ -133,7 +174,24 @@ class Gateway:
             reason, remedy = OPERATOR_FAULTS[status]
             logger.error("model %s cannot be used: %s", route.model, remedy)
             return NexyError("The language model cannot be used: the operator must check its settings.", reason=reason)
+        if status == HTTP_TOO_MANY:
+            return Unavailable(
+                "The language model is busy.", reason="provider_busy", retry_after_seconds=_retry_after(error)
+            )
         return _by_status(status, type(error).__name__)
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """What the provider asks us to wait, where it says so in seconds."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        return min(float(headers.get("retry-after", "")), MAX_RETRY_AFTER_SECONDS)
+    except ValueError:
+        return None
+
+
+def _broken_off() -> Unavailable:
+    return Unavailable("The language model's answer broke off.", reason="stream_cut")
 
 
 def _by_status(status: int | None, kind: str) -> NexyError:
@@ -143,8 +201,6 @@ def _by_status(status: int | None, kind: str) -> NexyError:
         return ValidationFailed("The language model refuses this question.", reason="content_refused")
     if status in {HTTP_BAD_REQUEST, HTTP_UNPROCESSABLE}:
         return NexyError("The language model did not accept the question.", reason="bad_request")
-    if status == HTTP_TOO_MANY:
-        return Unavailable("The language model is busy.", reason="provider_busy")
     return Unavailable("The language model cannot be reached.", reason="provider_unreachable")
 
 

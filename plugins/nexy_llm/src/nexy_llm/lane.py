@@ -16,6 +16,9 @@ from nexy_llm.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
+SKIPPED = "breaker_open"
+SHORT_WAIT_SECONDS = 2.0
+
 Event = TextDelta | ModelUsage
 Messages = list[dict[str, Any]]
 
@@ -52,6 +55,9 @@ class Lane:
 
     async def answer(self, messages: Messages, limits: Limits, budget: Budget) -> AsyncGenerator[Event, None]:
         """Ask, again if nothing has come yet and it may help. Raises ``NexyError``; every outcome moves the breaker."""
+        if not self.breaker.admit():
+            raise self._skipped()
+        probe = self.breaker.open
         delay_seconds = limits.retry_delay_seconds
         for tries_left in range(limits.retries, -1, -1):
             begun = False
@@ -61,16 +67,18 @@ class Lane:
                         begun = True
                         yield event
             except NexyError as error:
-                self._count(error)
-                if begun or not tries_left or not _worth_retrying(error) or self.breaker.open:
+                self._count(error, probe=probe)
+                over = begun or not tries_left or self.breaker.open or budget.left_seconds <= delay_seconds
+                if over or not _worth_retrying(error):
                     raise
             except (GeneratorExit, asyncio.CancelledError):
-                self.breaker.released()
+                self._release(probe=probe)
                 raise
             else:
                 self.breaker.succeeded()
                 return
             await asyncio.sleep(delay_seconds)
+            budget.left_seconds -= delay_seconds
             delay_seconds *= 2
 
     async def _attempt(self, messages: Messages, limits: Limits, budget: Budget) -> AsyncGenerator[Event, None]:
@@ -79,7 +87,7 @@ class Lane:
         try:
             async with budget.wait(limits.first_token_seconds, "first_token_timeout"):
                 route = await self._route(limits.first_token_seconds)
-                stream = await self.gateway.open(route, messages, limits)
+                stream = await self.gateway.open(route, messages, limits, direct=self.supervisor is not None)
                 text = await stream.text()
             while text:
                 yield TextDelta(text)
@@ -92,6 +100,13 @@ class Lane:
         finally:
             if stream is not None:
                 await stream.aclose()
+
+    def _skipped(self) -> Unavailable:
+        return Unavailable(
+            "The language model is failing; try again shortly.",
+            reason=SKIPPED,
+            retry_after_seconds=max(1.0, self.breaker.wait_seconds()),
+        )
 
     async def _route(self, timeout_seconds: float) -> Route:
         return self.route if self.supervisor is None else await self.supervisor.route(timeout_seconds)
@@ -108,12 +123,16 @@ class Lane:
             )
         return error
 
-    def _count(self, error: NexyError) -> None:
+    def _count(self, error: NexyError, *, probe: bool) -> None:
         if isinstance(error, ValidationFailed):
-            self.breaker.released()
+            self._release(probe=probe)
         else:
             self.breaker.failed()
 
+    def _release(self, *, probe: bool) -> None:
+        if probe:
+            self.breaker.released()
+
 
 def _worth_retrying(error: NexyError) -> bool:
-    return isinstance(error, Unavailable)
+    return isinstance(error, Unavailable) and (error.retry_after_seconds or 0) <= SHORT_WAIT_SECONDS

@@ -21,7 +21,7 @@ from nexy_core import (
 from nexy_llm import modelfile, prompts, warmup
 from nexy_llm.breaker import Breaker
 from nexy_llm.gateway import Gateway
-from nexy_llm.lane import Budget, Lane
+from nexy_llm.lane import SKIPPED, Budget, Lane
 from nexy_llm.settings import Limits, Route, routes
 from nexy_llm.supervisor import Engine, Supervisor
 
@@ -58,8 +58,6 @@ class LiteLLM(LanguageModel):
         budget = Budget(limits.answer_seconds)
         failure: NexyError | None = None
         for lane in self._lanes:
-            if not lane.breaker.admit():
-                continue
             begun = False
             try:
                 messages = await prompts.build(prompt, self._settings, embedded=lane.route.embedded)
@@ -73,11 +71,11 @@ class LiteLLM(LanguageModel):
             except NexyError as error:
                 if begun:
                     raise
-                failure = failure or error
+                failure = error if failure is None or failure.reason == SKIPPED else failure
                 self._log_failure(lane.route, error)
             else:
                 return
-        raise failure or self._all_skipped()
+        raise failure or Unavailable("The language model is not ready.", reason="not_ready")
 
     async def cleanup(self) -> None:
         """End the embedded model and close the connections."""
@@ -129,12 +127,4 @@ class LiteLLM(LanguageModel):
             error.reason,
             "" if last else "; trying the next one",
             extra={"decision": "error" if last else "degrade", "ctx": {"reason": error.reason, "model": route.model}},
-        )
-
-    def _all_skipped(self) -> Unavailable:
-        wait_seconds = min((lane.breaker.wait_seconds() for lane in self._lanes), default=1.0)
-        return Unavailable(
-            "The language model is failing; try again shortly.",
-            reason="breaker_open",
-            retry_after_seconds=max(1.0, wait_seconds),
         )

@@ -24,7 +24,7 @@ async def call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) 
     limits = attrs.evolve(limits, max_tokens=1)
     async with asyncio.timeout(WARMUP_TIMEOUT_SECONDS):
         if supervisor is not None:
-            await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits)
+            await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits, direct=True)
             return
         server = await asyncio.start_server(_stand_in, "127.0.0.1", 0)
         async with server:
@@ -32,9 +32,9 @@ async def call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) 
             await _ask(gateway, Route("openai/warm-up", f"http://127.0.0.1:{port}/v1"), limits)
 
 
-async def _ask(gateway: Gateway, route: Route, limits: Limits) -> None:
+async def _ask(gateway: Gateway, route: Route, limits: Limits, *, direct: bool = False) -> None:
     try:
-        stream = await gateway.open(route, [{"role": "user", "content": "Hello!"}], limits)
+        stream = await gateway.open(route, [{"role": "user", "content": "Hello!"}], limits, direct=direct)
         try:
             while await stream.text():
                 pass
