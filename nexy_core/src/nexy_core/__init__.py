@@ -51,7 +51,7 @@ from nexy_core.events import (
     UsageTotals,
 )
 from nexy_core.hookspecs import hookimpl
-from nexy_core.settings import LiveSettings, Percent, Setting, Settings
+from nexy_core.settings import LiveSettings, Percent, Setting, Settings, Value
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -102,5 +102,6 @@ __all__ = [
     "UpdateFeed",
     "UsageTotals",
     "ValidationFailed",
+    "Value",
     "hookimpl",
 ]

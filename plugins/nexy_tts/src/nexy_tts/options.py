@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 import attrs
-from nexy_core.settings import Value
 
-from nexy_core import LiveSettings, Setting
+from nexy_core import LiveSettings, Setting, Value
 
 DEFAULT_VOICES_URL = "https://huggingface.co/rhasspy/piper-voices/resolve/main"
 _MIB = 1024 * 1024
