@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +24,7 @@ KEY_BYTES = 32
 MASK_BYTES = 6
 MIN_SECRET_CHARS = 6
 MASK = "***"
+OWN_PREFIX = "nexy_"
 LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _MS_PER_SECOND = 1000
 
@@ -37,6 +38,7 @@ class DecisionLog:
         self._key = key
         self._speaker = speaker
         self._hidden: tuple[str, ...] = ()
+        self._trusted: set[str] = set()
         self._capacity = settings.get("log.buffer_lines", int)
         self._seen: object = None
         self._threshold = 0
@@ -50,6 +52,8 @@ class DecisionLog:
         self._closing = False
         self.observe: Callable[[Decision], None] | None = None
         """Called with each decision written; keep it under a microsecond."""
+        self.on_level: Callable[[int], None] | None = None
+        """Called with the number of a new ``log.level``."""
         self._writer = threading.Thread(target=self._drain_forever, name="decision-log", daemon=True)
         self._writer.start()
 
@@ -60,13 +64,18 @@ class DecisionLog:
         Log files that cannot be opened are a warning in the log, not an error.
         """
         data_dir = Path(settings.get("storage.data_dir", str))
-        speaker = sys.stdout if sys.stdout is not None and sys.stdout.isatty() else None
+        speaker = own_stream(sys.stdout) if sys.stdout is not None and sys.stdout.isatty() else None
         log = cls(settings, (), load_key(data_dir, create=True), speaker)
         if console and settings.get("log.console", bool):
-            log._sinks.append(console_sink(stream or sys.stderr))
+            log._sinks.append(console_sink(stream or own_stream(sys.stderr)))
         if settings.get("log.files", bool):
             log._open_files(log_dir(settings))
         return log
+
+    @classmethod
+    def quiet(cls, settings: LiveSettings) -> "DecisionLog":
+        """A log that keeps nothing, for commands: no file, no folder, no key is made."""
+        return cls(settings, (), load_key(Path(settings.get("storage.data_dir", str)), create=False), None)
 
     def write(
         self,
@@ -76,9 +85,13 @@ class DecisionLog:
         method: str = "-",
         level: str = "INFO",
         dur_ms: int = 0,
-        **ctx: object,
+        ctx: Mapping[str, object] | None = None,
+        **more: object,
     ) -> None:
-        """Log one decision. ``ctx`` holds lengths, counts, masked ids and words of ours; never what a user said."""
+        """Log one decision. ``ctx`` and ``more`` hold lengths, counts, masked ids and words of ours.
+
+        Never what a user said, nor keys.
+        """
         if self._settings.current is not self._seen:
             self._refresh()
         if LEVEL_NUMBERS[level] < self._threshold:
@@ -89,7 +102,8 @@ class DecisionLog:
             with self._lost_lock:
                 self._lost += 1
             return
-        self._buffer.append(format_line(self._stamp(), level, scope, method, decision, ctx, dur_ms))
+        context = {**ctx, **more} if ctx else more
+        self._buffer.append(format_line(self._stamp(), level, scope, method, decision, context, dur_ms))
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -105,6 +119,18 @@ class DecisionLog:
     def mask_id(self, identifier: str) -> str:
         """A keyed hash of an id: the same in every line of this installation, and no way back."""
         return mask(identifier, self._key)
+
+    def trust(self, package: str) -> None:
+        """Log what a plugin's own loggers say in full: those named like ``package`` or below."""
+        self._trusted.add(package.partition(".")[0])
+
+    def trusts(self, logger: str) -> bool:
+        """Is this logger the core's or a plugin's?"""
+        return logger.startswith(OWN_PREFIX) or logger.partition(".")[0] in self._trusted
+
+    def shows_foreign_text(self) -> bool:
+        """May lines hold what other libraries say?"""
+        return self._settings.get("log.foreign_text", bool)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Values that no line may hold, whoever wrote them (short ones would blot out ordinary words)."""
@@ -128,6 +154,8 @@ class DecisionLog:
     def _refresh(self) -> None:
         self._seen = self._settings.current
         self._threshold = LEVEL_NUMBERS[self._settings.get("log.level", str)]
+        if self.on_level is not None:
+            self.on_level(self._threshold)
 
     def _stamp(self) -> str:
         now = time.time()
@@ -180,6 +208,14 @@ class DecisionLog:
         with self._lost_lock:
             lost, self._lost = self._lost, 0
         return format_line(self._stamp(), "ERROR", "log", "-", Decision.DROP, {"lines": lost}, 0)
+
+
+def own_stream(stream: TextIO) -> TextIO:
+    """A stream to the same place that stays there when the descriptor is captured."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # a stream of a test, without a descriptor
+        return stream
 
 
 def log_dir(settings: LiveSettings) -> Path:
