@@ -51,6 +51,12 @@ def proto(session: nox.Session) -> None:
 
 
 @nox.session
+def gates(session: nox.Session) -> None:
+    """Documents, records and impact that a change against a base (`-- BASE`, default main) must bring."""
+    session.run("python", ".ci/gates.py", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Pins and hashes match the dependencies. `-- --update` rewrites them, `-- --upgrade` takes newer versions."""
     session.run("python", ".ci/lock.py", *session.posargs)
