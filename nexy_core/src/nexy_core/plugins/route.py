@@ -113,7 +113,7 @@ class Route:
         self.role = role
         self.providers = providers
         self._supervision = supervision
-        self._events = _event_types(role)
+        self._events = event_types(role)
 
     def available(self) -> bool:
         """Whether any capability may be called now."""
@@ -239,7 +239,7 @@ class Route:
             self._supervision.note(Decision.TRIP, **about)
 
 
-def _event_types(role: AnyRole) -> tuple[type, ...]:
+def event_types(role: AnyRole) -> tuple[type, ...]:
     """The events a role may yield, from its own declaration."""
     base = role.__orig_bases__[0]  # type: ignore[attr-defined]
     event = get_args(base)[1]
