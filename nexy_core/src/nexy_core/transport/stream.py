@@ -1,0 +1,257 @@
+"""One ``StreamAudio`` call: reads messages, runs at most one turn at a time, writes every terminal message."""
+
+import asyncio
+import time
+from typing import Any
+
+import attrs
+import grpc
+
+from nexy_core.backpressure import Admission
+from nexy_core.errors import NexyError, Unavailable, ValidationFailed
+from nexy_core.events import LiveTurn
+from nexy_core.ports import ActionOut, Commit, Orchestrator
+from nexy_core.proto import streaming_pb2 as pb
+from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
+from nexy_core.settings import LiveSettings
+from nexy_core.transport import codec, requests
+from nexy_core.transport.interceptors import Context, Failures, write_terminal
+
+METHOD = "/streaming.StreamingService/StreamAudio"
+DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
+LARGE_SCREENSHOT_CHARS = 128 * 1024  # decoding more than this would hold the loop
+
+
+@attrs.define(eq=False)
+class Desk:
+    """What all calls share."""
+
+    settings: LiveSettings
+    orchestrator: Orchestrator
+    admission: Admission
+    turns: LiveTurns
+    collected: CollectBuffers
+    failures: Failures
+    streams: set["StreamCall"] = attrs.field(factory=set)
+    draining: bool = False
+
+    def check_open(self) -> None:
+        """Raises ``Unavailable`` while shutting down or without a required plugin."""
+        if self.draining:
+            raise StopReason.SHUTDOWN.error()
+        if not self.orchestrator.ready():
+            raise Unavailable("The assistant is not ready. Please try again soon.", reason="not_ready")
+
+    def release(self, turn: RunningTurn) -> None:
+        """The turn's task is over."""
+        self.turns.close(turn)
+        self.admission.free_slot()
+
+
+class StreamOutput:
+    """Writes a turn's messages; ``writing_since`` lets the sweep see a client that does not read."""
+
+    __slots__ = ("_context", "_transport", "writing_since")
+
+    def __init__(self, context: Context, action_transport: str) -> None:
+        self._context = context
+        self._transport = action_transport
+        self.writing_since = 0.0
+
+    async def _write(self, message: pb.StreamResponse) -> None:
+        self.writing_since = time.monotonic()
+        await self._context.write(message)
+        self.writing_since = 0.0
+
+    async def text(self, shown: str) -> str:
+        safe, message = codec.text(shown)
+        await self._write(message)
+        return safe
+
+    async def audio(self, data: bytes) -> None:
+        await self._write(codec.audio(data))
+
+    async def action(self, action: ActionOut) -> None:
+        await self._write(codec.action(action, self._transport))
+
+
+class StreamCall:
+    """The state of one call. ``idle_since`` is 0.0 while a turn runs."""
+
+    __slots__ = ("_context", "_desk", "_read", "_task", "_turn", "idle_since", "output", "stop_reason")
+
+    def __init__(self, desk: Desk, context: Context) -> None:
+        self._desk = desk
+        self._context = context
+        self._task = asyncio.current_task()
+        self._turn: RunningTurn | None = None
+        self._read: asyncio.Task[Any] | None = None
+        self.output: StreamOutput | None = None
+        self.stop_reason: StopReason | None = None
+        self.idle_since = time.monotonic()
+
+    @property
+    def turn(self) -> RunningTurn | None:
+        return self._turn
+
+    def stop(self, reason: StopReason) -> None:
+        """End the call: through its turn when one runs, else at once."""
+        if self._turn is not None:
+            self._turn.stop(reason)
+        elif self.stop_reason is None and self._task is not None:
+            self.stop_reason = reason
+            self._task.cancel(reason.value)
+
+    async def serve(self) -> None:
+        """Run the call. Raises ``NexyError`` after its terminal message was written."""
+        self._desk.streams.add(self)
+        try:
+            await self._messages()
+        except asyncio.CancelledError:
+            await self._abandon_turn()
+            if self.stop_reason is None or self._task is None:
+                raise
+            self._task.uncancel()
+            await self._fail(self.stop_reason.error())
+        except Exception as error:  # the terminal message must be written whatever failed
+            await self._abandon_turn()
+            if self._context.done():
+                raise
+            await self._fail(self._desk.failures.classify(error, METHOD))
+        finally:
+            self._desk.streams.discard(self)
+
+    async def _fail(self, failure: NexyError) -> None:
+        await write_terminal(self._context, codec.stream_end(failure))
+        if self._read is not None and not self._read.done():
+            await asyncio.wait([self._read], timeout=DRAIN_SECONDS)
+            self._read.cancel()
+        raise failure
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def _messages(self) -> None:
+        first = True
+        while (message := await self._next()) is not grpc.aio.EOF:
+            first = False
+            await self._handle(codec.checked(message))
+        if first:
+            raise ValidationFailed("The stream ended without a request.", reason="no_message")
+        if self._turn is not None:
+            await self._finish_turn()
+
+    async def _next(self) -> Any:
+        """The next message, while a running turn is awaited beside it."""
+        while self._turn is not None:
+            if self._read is None:
+                self._read = asyncio.create_task(self._context.read())
+            assert self._turn.task is not None
+            await asyncio.wait((self._read, self._turn.task), return_when=asyncio.FIRST_COMPLETED)
+            if not self._turn.task.done():
+                break
+            await self._finish_turn()
+        if self._read is None:
+            return await self._context.read()
+        message = await self._read
+        self._read = None
+        return message
+
+    async def _handle(self, message: pb.StreamRequest) -> None:
+        settings = self._desk.settings
+        device = requests.hardware_id(message.hardware_id)
+        session = requests.session_id(message.session_id, required=settings.get("session.require_session_id", bool))
+        if message.phase == pb.REQUEST_PHASE_COLLECT:
+            await self._collect(message, device, session)
+        else:
+            await self._commit(message, device, session)
+
+    async def _collect(self, message: pb.StreamRequest, device: str, session: str) -> None:
+        desk, now = self._desk, time.monotonic()
+        desk.admission.check_collect(device)
+        requests.screenshot_size(message.screenshot, desk.settings)
+        text = message.chunk_text[: desk.settings.get("backpressure.max_prompt_chars", int)]
+        screen = (message.screen_width, message.screen_height)
+        desk.collected.update((device, session), now, message.chunk_seq, text, message.screenshot, screen)
+        trim(desk, now)
+        if self._turn is None:
+            self.idle_since = now
+        await self._context.write(pb.StreamResponse(end_message=codec.COLLECT_ACCEPTED))
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    async def _commit(self, message: pb.StreamRequest, device: str, session: str) -> None:
+        desk = self._desk
+        desk.check_open()
+        desk.admission.check_message(device)
+        gathered = desk.collected.take((device, session))
+        prompt = message.prompt if message.prompt.strip() or gathered is None else gathered.text
+        image = message.screenshot or (gathered.screenshot if gathered else "")
+        prompt = requests.prompt(prompt, desk.settings)
+        requests.screenshot_size(image, desk.settings)
+        if self._turn is not None:
+            await self._supersede()
+        desk.admission.take_slot(desk.orchestrator.speech_backlog_seconds())
+        try:
+            turn = desk.turns.open(device, session)
+        except NexyError:
+            desk.admission.free_slot()
+            raise
+        self._turn, self.idle_since = turn, 0.0
+        self.output = StreamOutput(self._context, desk.settings.get("turn.action_transport", str))
+        turn.task = asyncio.create_task(self._run(turn.live, prompt, image, self.output))
+        # A callback, not a finally: a task that is cancelled before its first step runs no code of its own.
+        turn.task.add_done_callback(lambda _: desk.release(turn))
+
+    async def _run(self, live: LiveTurn, prompt: str, image: str, output: StreamOutput) -> None:
+        desk = self._desk
+        if len(image) > LARGE_SCREENSHOT_CHARS:
+            shot = await asyncio.to_thread(requests.screenshot, image, desk.settings)
+        else:
+            shot = requests.screenshot(image, desk.settings)
+        commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot)
+        await desk.orchestrator.turn(commit, output)
+
+    async def _supersede(self) -> None:
+        """A new COMMIT on this stream: the running turn ends, the stream goes on."""
+        turn = self._turn
+        assert turn is not None
+        assert turn.task is not None
+        turn.stop(StopReason.SUPERSEDED)
+        await asyncio.wait([turn.task])
+        await self._finish_turn()
+
+    async def _finish_turn(self) -> None:
+        """Await the turn and end it on the wire. Raises what ended it, unless the stream goes on."""
+        turn = self._turn
+        assert turn is not None
+        assert turn.task is not None
+        end = codec.COMPLETED
+        try:
+            await turn.task
+        except asyncio.CancelledError:
+            if turn.stop_reason is None:
+                raise
+            if turn.stop_reason is not StopReason.SUPERSEDED:
+                raise turn.stop_reason.error() from None
+            end = codec.SUPERSEDED
+        self._turn = None
+        self.idle_since = time.monotonic()
+        await self._context.write(pb.StreamResponse(end_message=end))
+
+    async def _abandon_turn(self) -> None:
+        """Stop the turn and wait for its ``finally`` blocks."""
+        turn, self._turn = self._turn, None
+        if turn is not None and turn.task is not None and not turn.task.done():
+            turn.task.cancel()
+            await asyncio.wait([turn.task])
+
+
+def trim(desk: Desk, now: float) -> int:
+    """Keep the COLLECT buffers within their age, number and size."""
+    settings = desk.settings
+    return desk.collected.trim(
+        now,
+        settings.get("backpressure.collect_ttl_seconds", float),
+        settings.get("backpressure.max_collect_buffers", int),
+        settings.get("backpressure.max_collect_bytes", int),
+    )
