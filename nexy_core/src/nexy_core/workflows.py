@@ -1,0 +1,212 @@
+"""The workflows behind the transport: streaming turns, memory, interrupts, greetings, usage (C5)."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+import attrs
+
+from nexy_core.capability import InterruptPolicy, Memory, SpeechSynthesizer, Store
+from nexy_core.decisions import Decision
+from nexy_core.errors import Degraded, NexyError, Unavailable
+from nexy_core.events import (
+    SAMPLE_RATE_HZ,
+    Interrupt,
+    LiveTurn,
+    QueryUsage,
+    Remember,
+    Sentence,
+    StoreUsage,
+    UsageTotals,
+)
+from nexy_core.language import detect
+from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
+from nexy_core.streams import closing
+from nexy_core.trace import TraceRing, TurnTrace
+from nexy_core.turn import Stage, Turn
+
+BYTES_PER_FRAME = 2
+
+
+@attrs.define(eq=False)
+class Workflows:
+    """The orchestrator: implements ``ports.Orchestrator`` over the host's capabilities."""
+
+    stage: Stage
+    traces: TraceRing
+    _background: dict[asyncio.Task[None], str] = attrs.field(factory=dict)
+    _usage: UsageTotals = attrs.field(factory=lambda: UsageTotals(0, 0, 0))
+
+    def ready(self) -> bool:
+        """Whether every required plugin serves."""
+        return self.stage.host.ready()
+
+    def speech_backlog_seconds(self) -> float:
+        """How long the speech already owed takes to make at the measured speed; 0.0 where the voice does not say."""
+        voice = self.stage.host.get(SpeechSynthesizer)
+        figures = voice.status().figures if voice else {}
+        owed, speed = float(figures.get("owed_seconds", 0.0)), float(figures.get("speed", 0.0))
+        return owed / speed if speed > 0 else 0.0
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    async def turn(self, commit: Commit, output: TurnOutput) -> None:
+        """Run one turn; what was delivered is remembered whatever happens."""
+        mask = self.stage.log.mask_id
+        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id))
+        self.traces.add(trace)
+        with self.stage.host.hold() as parts:
+            await self._run(Turn(self.stage, parts, commit, output, trace), trace)
+
+    async def _run(self, turn: Turn, trace: TurnTrace) -> None:
+        whole = False
+        try:
+            await self._remembered(turn.commit.hardware_id)
+            await turn.run()
+            whole = True
+        except NexyError as error:
+            trace.end(error.error_type.value, error.reason)
+            raise
+        finally:
+            trace.end("complete" if whole else "cut")
+            self._after(turn, cut=not whole)
+
+    def _after(self, turn: Turn, *, cut: bool) -> None:
+        commit, usage = turn.commit, turn.usage
+        if answer := turn.delivered.text():
+            remember = Remember(
+                hardware_id=commit.hardware_id,
+                session_id=commit.session_id,
+                turn_id=commit.turn_id,
+                generation=commit.generation,
+                prompt=commit.prompt,
+                answer=answer,
+                cut=cut,
+                language=turn.language,
+            )
+            self._later(self._remember(remember), commit.hardware_id)
+        if usage is not None:
+            stored = StoreUsage(
+                hardware_id=commit.hardware_id,
+                session_id=commit.session_id,
+                source="server",
+                model=usage.model,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+            )
+            self._later(self._store(stored), commit.hardware_id)
+
+    def _later(self, work: Coroutine[None, None, None], device: str) -> None:
+        task = asyncio.create_task(work)
+        self._background[task] = device
+        task.add_done_callback(self._background.pop)
+
+    async def _remembered(self, hardware_id: str) -> None:
+        """Let this device's last turn be remembered before the next one recalls, within the recall's own limit."""
+        pending = [task for task, device in self._background.items() if device == hardware_id]
+        if pending:
+            await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
+
+    async def _remember(self, remember: Remember) -> None:
+        memory = self.stage.host.get(Memory)
+        if memory is None:
+            return
+        try:
+            async with closing(memory.process(remember)) as events:
+                async for _ in events:
+                    pass
+        except NexyError as error:
+            self._degrade(error.reason, "memory")
+
+    # --- interrupts -----------------------------------------------------------------------------
+
+    async def interrupt(self, hardware_id: str, live: Sequence[LiveTurn]) -> Sequence[str]:
+        """What the policy says; silence never depends on it: without a working one all are stopped."""
+        policy = self.stage.host.get(InterruptPolicy)
+        everything = [turn.turn_id for turn in live]
+        if policy is None or not live:
+            return everything
+        limit = self.stage.settings.get("turn.interrupt_timeout_seconds", float)
+        try:
+            async with asyncio.timeout(limit):
+                async with closing(policy.process(Interrupt(hardware_id, tuple(live)))) as cancels:
+                    return [cancel.turn_id async for cancel in cancels]
+        except TimeoutError:
+            self._degrade("interrupt_policy_late", "interrupt")
+        except NexyError as error:
+            self._degrade(error.reason, "interrupt")
+        return everything
+
+    # --- greetings ------------------------------------------------------------------------------
+
+    async def greet(self, greeting: Greeting) -> Recording:
+        """Speak a text as a whole. Raises ``Unavailable`` without a voice for it."""
+        voice = self.stage.host.get(SpeechSynthesizer)
+        if voice is None:
+            raise Unavailable("The server has no voice right now.", reason="no_speech")
+        sentence = self._greeting(greeting)
+        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(self.stage.settings.get("turn.greeting_timeout_seconds", float)):
+                async with closing(voice.process(sentence)) as audio:
+                    chunks = [chunk.data async for chunk in audio if chunk.data]
+        except TimeoutError:
+            raise Unavailable("The voice did not answer in time.", reason="speech_late") from None
+        except Degraded as error:
+            raise Unavailable("The server has no voice for this language.", reason=error.reason) from None
+        frames = sum(len(chunk) for chunk in chunks) // BYTES_PER_FRAME
+        if not frames:
+            raise Unavailable("The voice made no sound.", reason="no_sound")
+        return Recording(tuple(chunks), frames / SAMPLE_RATE_HZ, "server")
+
+    def _greeting(self, greeting: Greeting) -> Sentence:
+        settings = self.stage.settings
+        default = settings.get("turn.language", str)
+        phrases = settings.get("turn.phrases.greeting", dict)
+        language = greeting.language.split("-")[0].lower()
+        text = greeting.text.strip() or str(phrases.get(language or default) or phrases["en"])
+        return Sentence("greeting", 0, text, text, language or detect(text, default), greeting.voice)
+
+    # --- usage ----------------------------------------------------------------------------------
+
+    async def report_usage(self, usage: StoreUsage) -> None:
+        """Keep a client's counts: in the store, and summed here."""
+        await self._store(usage)
+
+    async def _store(self, usage: StoreUsage) -> None:
+        self._usage = UsageTotals(
+            self._usage.reports + 1,
+            self._usage.input_tokens + usage.input_tokens,
+            self._usage.output_tokens + usage.output_tokens,
+        )
+        store = self.stage.host.get(Store)
+        if store is None:
+            return
+        try:
+            async with closing(store.process(usage)) as events:
+                async for _ in events:
+                    pass
+        except NexyError as error:
+            self._degrade(error.reason, "store")
+
+    async def usage_totals(self) -> UsageTotals:
+        """From the store, or what this process has counted."""
+        store = self.stage.host.get(Store)
+        if store is not None:
+            try:
+                async with closing(store.process(QueryUsage())) as events:
+                    async for event in events:
+                        if isinstance(event, UsageTotals):
+                            return event
+            except NexyError as error:
+                self._degrade(error.reason, "store")
+        return self._usage
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def flush(self) -> None:
+        """Wait until everything has been remembered and stored."""
+        while self._background:
+            await asyncio.wait(tuple(self._background))
+
+    def _degrade(self, reason: str, part: str) -> None:
+        self.stage.log.write(Decision.DEGRADE, scope="turn", part=part, reason=reason)
