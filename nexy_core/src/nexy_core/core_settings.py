@@ -141,7 +141,7 @@ def _backpressure() -> tuple[Setting, ...]:
         _seconds(table + "stall_timeout_seconds", 30, "End a turn whose client reads nothing for this long."),
         _seconds(table + "max_turn_seconds", 600, "End a turn that lasts longer."),
         _seconds(table + "retry_after_seconds", 60, "What a client refused for want of a slot should wait."),
-        _seconds(table + "max_speech_backlog_seconds", 20, "Refuse a turn while more speech than this is owed."),
+        _seconds(table + "max_speech_backlog_seconds", 4, "Refuse turns while the speech owed takes longer to make."),
         _count(table + "max_message_bytes", 50 * MIB, "Size of one message.", live=False, minimum=KIB),
         _count(table + "max_screenshot_bytes", 48 * MIB, "Size of a screenshot, in base64.", minimum=KIB),
         _count(table + "max_screenshot_pixels", 4096 * 4096, "Width times height of a screenshot.", minimum=KIB),
@@ -180,9 +180,7 @@ def _turn() -> tuple[Setting, ...]:
         _seconds(table + "filter_timeout_seconds", 1, "Go on without a filter that takes longer for a piece."),
         _seconds(table + "speech_timeout_seconds", 30, "Show a piece unspoken when no sound comes for this long."),
         _seconds(table + "greeting_timeout_seconds", 30, "End a welcome that takes longer."),
-        _seconds(
-            table + "interrupt_timeout_seconds", 1, "Cancel all of a device's turns when the policy takes longer."
-        ),
+        _seconds(table + "interrupt_timeout_seconds", 0.05, "Stop all of a device's turns when the policy is slower."),
         _count(table + "trace_ring", 200, "Ended turns kept for `nexy explain`.", live=False),
         _seconds(table + "remember_timeout_seconds", 10, "Give up on remembering a turn after this long."),
         Setting(
@@ -269,8 +267,6 @@ def _plugins() -> tuple[Setting, ...]:
         Setting(table + "required", list, ["llm"], "Without these the server says it does not serve.", live=True),
         Setting(table + "modules", list, [], "Further plugins, each name=module or name=module:object; for tests."),
         _seconds(table + "initialize_timeout_seconds", 60, "A plugin that takes longer to start is set aside."),
-        _seconds(table + "drain_timeout_seconds", 30, "A plugin switched off may end its running calls for this long."),
-        _seconds(table + "stall_timeout_seconds", 60, "Give up a capability that yields nothing for this long."),
         _seconds(table + "cleanup_timeout_seconds", 3, "Leave a plugin that takes longer to stop."),
         _seconds(table + "drain_timeout_seconds", 60, "A plugin switched off is stopped under turns that take longer."),
         _seconds(table + "stall_timeout_seconds", 60, "Give up a capability that is silent for this long."),

@@ -39,7 +39,7 @@ class Host:
     """Loads the installed plugins, keeps the broken ones away, and hands out capabilities by role."""
 
     def __init__(self, config: Config, log: DecisionLog) -> None:
-        self._config = config
+        self.config = config
         self._settings = config.live
         self._log = log
         self._toggles = Toggles(config.live)
@@ -62,7 +62,7 @@ class Host:
                 self._load_one(plugin)
             else:
                 plugin.rest(Phase.DISABLED, reason)
-        self._config.finish(name for name, plugin in self._plugins.items() if plugin.loaded is None)
+        self.config.finish(name for name, plugin in self._plugins.items() if plugin.loaded is None)
 
     async def start(self) -> None:
         """Initialize every loaded plugin, all at once, the language model's first; none can hold up the others."""
@@ -70,7 +70,7 @@ class Host:
         loaded = [plugin for plugin in self._plugins.values() if plugin.phase is Phase.LOADED]
         loaded.sort(key=lambda plugin: "llm" not in plugin.state().roles)
         await asyncio.gather(*map(self._initialize, loaded))
-        self._config.on_change(lambda _: self._spawn(self.reconcile()))
+        self.config.on_change(lambda _: self._spawn(self.reconcile()))
 
     async def stop(self, timeout_seconds: float) -> None:
         """Clean up every plugin, all at once and bounded."""
@@ -149,7 +149,7 @@ class Host:
 
     def _load_one(self, plugin: Plugin) -> None:
         try:
-            load(plugin, self._registry, self._config)
+            load(plugin, self._registry, self.config)
         except PluginError as error:
             self._quarantine(plugin, error)
 

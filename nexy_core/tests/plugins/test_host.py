@@ -37,7 +37,7 @@ async def answer(host, text):
 async def until(true):
     """Wait for what has no event of its own."""
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110
+        while not true():
             await asyncio.sleep(0.01)
 
 

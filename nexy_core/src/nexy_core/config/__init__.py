@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -36,7 +37,7 @@ class Change:
     source: str
     applied: bool
 
-    def as_ctx(self) -> dict[str, object]:
+    def as_ctx(self) -> dict[str, Any]:
         """For the decision log."""
         return {"key": self.key, "old": self.old, "new": self.new, "source": self.source, "applied": self.applied}
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -63,7 +64,7 @@ class Metrics:
         """Show a figure as ``nexy_<name>`` in /metrics and in the snapshot."""
         self.gauges[name] = Gauge(name, text, read)
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, Any]:
         """The last minute: what /status shows and the log gets every 60 seconds."""
         calls = self.calls.window()
         return {

@@ -1,0 +1,43 @@
+"""``nexy serve``."""
+
+import sys
+
+import click
+
+from nexy_core.settings import LiveSettings
+
+
+@click.command()
+def serve() -> int:
+    """Start the server and run until Ctrl-C or SIGTERM.
+
+    Settings come from settings/settings.toml, config.env and the environment: see `nexy config show`.
+    """
+    if sys.stdout.isatty():  # the imports below take most of a second
+        click.echo("Nexy Server is starting …")
+    from nexy_core.config import Config
+    from nexy_core.decisions import Decision, DecisionLog
+    from nexy_core.server import Listening, run
+
+    config = Config.load()
+    log = DecisionLog.open(config.live, console=True)
+
+    def announce(listening: Listening) -> None:
+        log.write(
+            Decision.LISTEN,
+            scope="server",
+            grpc=listening.grpc,
+            http=listening.http,
+            env=config.live.current.env,
+        )
+        log.say(f"Listening: gRPC on {listening.grpc}, HTTP on http://{listening.http}/status")
+        log.say('Try, in another terminal:  uv run nexy ask "What is the capital of France?"')
+        if demonstration(config.live):
+            log.say("The embedded model is a demonstration. Better: NEXY_LLM__MODEL=… NEXY_LLM__API_KEY=…")
+
+    return run(config, log, announce)
+
+
+def demonstration(settings: LiveSettings) -> bool:
+    """Whether answers come from the embedded model."""
+    return bool(settings.current.values.get("llm.model") == "embedded")

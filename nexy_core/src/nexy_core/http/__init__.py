@@ -1,0 +1,1 @@
+"""HTTP 8080: health, status, metrics and turns."""

@@ -1,0 +1,159 @@
+"""The HTTP site: health and status for operators and nginx, turns and metrics for loopback only."""
+
+import os
+import platform
+import time
+from importlib import metadata
+from typing import Any
+
+import attrs
+from aiohttp import web
+
+from nexy_core.config import Config
+from nexy_core.decisions import DecisionLog
+from nexy_core.errors import ConfigError
+from nexy_core.host import Host
+from nexy_core.metrics import Metrics
+from nexy_core.plugins.reasons import Phase
+from nexy_core.trace import TraceRing
+from nexy_core.transport.stream import Desk
+
+HEALTH_MAX_AGE = "max-age=30"  # C22
+LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
+SHOWN_TURNS = 100
+WELL = frozenset({Phase.SERVING, Phase.DISABLED})
+
+
+@attrs.define(eq=False)
+class StatusSources:
+    """What the site reads; it changes nothing."""
+
+    config: Config
+    host: Host
+    metrics: Metrics
+    desk: Desk
+    traces: TraceRing
+    log: DecisionLog
+    started: float = attrs.field(factory=time.monotonic)
+
+    def ready(self) -> bool:
+        """Whether new turns are taken."""
+        return self.host.ready() and not self.desk.draining
+
+    def state(self) -> str:
+        """One word for the whole server."""
+        if self.desk.draining:
+            return "draining"
+        if not self.host.ready():
+            return "not_ready"
+        return "ok" if all(plugin.state in WELL for plugin in self.host.states()) else "degraded"
+
+    async def status(self) -> dict[str, Any]:
+        """Everything an operator asks first. No secret, no id."""
+        desk, settings = self.desk, self.config.live
+        totals = await desk.orchestrator.usage_totals()
+        return {
+            "state": self.state(),
+            "version": metadata.version("nexy-core"),
+            "python": platform.python_version(),
+            "env": settings.current.env,
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.monotonic() - self.started, 1),
+            "plugins": [plugin.as_dict() for plugin in self.host.states()],
+            "limits": {
+                "turns": len(desk.turns),
+                "max_turns": settings.get("backpressure.max_concurrent_streams", int),
+                "streams": len(desk.streams),
+                "slots_used": desk.admission.slots_used,
+                "collect_buffers": len(desk.collected),
+                "speech_backlog_seconds": round(desk.orchestrator.speech_backlog_seconds(), 2),
+            },
+            "switches": self._switches(),
+            "usage": attrs.asdict(totals),
+            "metrics": self.metrics.snapshot(),
+        }
+
+    def _switches(self) -> dict[str, Any]:
+        current = self.config.live.current
+        return {
+            key: {"value": value, "source": current.sources.get(key, "default")}
+            for key, value in current.values.items()
+            if key.startswith(("features.", "kill_switches."))
+        }
+
+
+class HttpSite:
+    """One aiohttp site on ``http.host``:``http.port``."""
+
+    def __init__(self, sources: StatusSources) -> None:
+        self._sources = sources
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.get("/health/live", self._live),
+                web.get("/status", self._status),
+                web.get("/metrics", self._metrics),
+                web.get("/turns", self._turns),
+                web.get("/turns/{turn_id}", self._turn),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+
+    async def start(self) -> str:
+        """Open the port. Raises ``ConfigError`` when it is taken."""
+        settings = self._sources.config.live
+        host, port = settings.get("http.host", str), settings.get("http.port", int)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(f"http.port {port} on {host} cannot be opened: {error.strerror}") from None
+        return f"{host}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Close the port and its connections."""
+        await self._runner.cleanup()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        ready = self._sources.ready()
+        body = {"state": self._sources.state(), "live": True, "ready": ready}
+        status = web.HTTPOk.status_code if ready else web.HTTPServiceUnavailable.status_code
+        return web.json_response(body, status=status, headers={"Cache-Control": HEALTH_MAX_AGE})
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response({"live": True}, headers={"Cache-Control": HEALTH_MAX_AGE})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        headers = {"Cache-Control": "no-store"}
+        if not _direct(request):
+            return web.json_response({"state": self._sources.state()}, headers=headers)
+        return web.json_response(await self._sources.status(), headers=headers)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        _require_direct(request)
+        body = self._sources.metrics.exposition()
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def _turns(self, request: web.Request) -> web.Response:
+        _require_direct(request)
+        recent = self._sources.traces.recent()[:SHOWN_TURNS]
+        return web.json_response([trace.as_dict() for trace in recent], headers={"Cache-Control": "no-store"})
+
+    async def _turn(self, request: web.Request) -> web.Response:
+        _require_direct(request)
+        trace = self._sources.traces.find(request.match_info["turn_id"])
+        if trace is None:
+            raise web.HTTPNotFound(text="no such turn: it may have left the ring (turn.trace_ring)")
+        return web.json_response(trace.as_dict(), headers={"Cache-Control": "no-store"})
+
+
+def _direct(request: web.Request) -> bool:
+    """From this machine and not through a proxy."""
+    return request.remote in LOOPBACK_PEERS and not {"X-Forwarded-For", "X-Real-IP", "Forwarded"} & set(request.headers)
+
+
+def _require_direct(request: web.Request) -> None:
+    if not _direct(request):
+        raise web.HTTPNotFound

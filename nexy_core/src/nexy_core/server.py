@@ -1,0 +1,296 @@
+"""The composition root: builds the parts, opens the ports, and takes everything down again."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import attrs
+import grpc
+
+from nexy_core.backpressure import Admission
+from nexy_core.config import Config
+from nexy_core.decisions import Decision, DecisionLog
+from nexy_core.errors import ConfigError
+from nexy_core.flags import Flags
+from nexy_core.host import Host
+from nexy_core.http.site import HttpSite, StatusSources
+from nexy_core.metrics import Metrics
+from nexy_core.sessions import CollectBuffers, LiveTurns
+from nexy_core.settings import LiveSettings
+from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
+from nexy_core.trace import TraceRing
+from nexy_core.transport.health import HealthBoard, enable_reflection
+from nexy_core.transport.interceptors import Failures, LoggingInterceptor
+from nexy_core.transport.service import Service
+from nexy_core.transport.stream import Desk
+from nexy_core.turn import Stage
+from nexy_core.workflows import Workflows
+
+SCOPE = "server"
+DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
+CANCEL_SECONDS = 0.5
+WATCH_SECONDS = 1.0
+LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+
+
+@attrs.frozen
+class Listening:
+    """Where the server can be reached."""
+
+    grpc: str
+    http: str
+
+
+@attrs.define(eq=False)
+class Server:
+    """A whole server in this process. ``start`` returns when the ports are open, ``stop`` when all is down."""
+
+    config: Config
+    log: DecisionLog
+    settings: LiveSettings = attrs.field(init=False)
+    host: Host = attrs.field(init=False)
+    metrics: Metrics = attrs.field(init=False)
+    traces: TraceRing = attrs.field(init=False)
+    workflows: Workflows = attrs.field(init=False)
+    desk: Desk = attrs.field(init=False)
+    service: Service = attrs.field(init=False)
+    board: HealthBoard = attrs.field(init=False)
+    site: HttpSite = attrs.field(init=False)
+    _grpc: grpc.aio.Server = attrs.field(init=False)
+    _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.settings = self.config.live
+        self.host = Host(self.config, self.log)
+        self.metrics = Metrics()
+        self.traces = TraceRing(self.settings.get("turn.trace_ring", int))
+
+    async def start(self) -> Listening:
+        """Load the plugins, warm them up, open the ports. Raises ``ConfigError`` for what the operator must mend."""
+        self._check_ports()
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(self.settings.get("grpc.max_workers", int), "nexy-blocking"))
+        self.host.load()
+        await self.host.start()
+        self._build()
+        grpc_address = await self._open_grpc()
+        http_address = await self.site.start()
+        await self.board.set_serving(self.host.ready())
+        self._spawn(self.service.sweep())
+        self._spawn(self._watch())
+        self._spawn(self._report_metrics())
+        return Listening(grpc_address, http_address)
+
+    def _build(self) -> None:
+        flags = Flags(self.settings)
+        self.workflows = Workflows(Stage(self.settings, self.host, flags, self.log), self.traces)
+        failures = Failures(self.log, self.host.classify)
+        self.desk = Desk(
+            self.settings, self.workflows, Admission(self.settings), LiveTurns(), CollectBuffers(), failures
+        )
+        self.service = Service(self.desk)
+        self._grpc = grpc.aio.server(
+            interceptors=[LoggingInterceptor(self.log, self.metrics, failures)], options=self._grpc_options()
+        )
+        self.board = HealthBoard(self._grpc)
+        self._grpc.add_generic_rpc_handlers((self.service.handlers(),))
+        if self.settings.get("grpc.reflection", bool):
+            enable_reflection(self._grpc)
+        sources = StatusSources(self.config, self.host, self.metrics, self.desk, self.traces, self.log)
+        self.site = HttpSite(sources)
+
+    def _grpc_options(self) -> list[tuple[str, Any]]:
+        size = self.settings.get("backpressure.max_message_bytes", int)
+        return [
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", size),
+            ("grpc.max_send_message_length", size),
+            ("grpc.keepalive_time_ms", self._ms("grpc.keepalive_seconds")),
+            ("grpc.keepalive_timeout_ms", self._ms("grpc.keepalive_timeout_seconds")),
+            ("grpc.server_handshake_timeout_ms", self._ms("grpc.handshake_timeout_seconds")),
+            ("grpc.max_concurrent_streams", self.settings.get("grpc.max_connection_streams", int)),
+            ("grpc.http2.bdp_probe", 0),  # with the next: what a client can push unread stays near 64 KiB
+            ("grpc.http2.lookahead_bytes", 65_536),
+        ]
+
+    def _ms(self, key: str) -> int:
+        return round(self.settings.get(key, float) * 1000)
+
+    # --- ports ----------------------------------------------------------------------------------
+
+    def _check_ports(self) -> None:
+        """Say so before minutes of loading, not after them."""
+        for name in ("grpc", "http"):
+            host, port = self.settings.get(f"{name}.host", str), self.settings.get(f"{name}.port", int)
+            check_port(name, host, port)
+            if not host.startswith(LOOPBACK) and not (name == "grpc" and self._tls_files()):
+                self.log.write(
+                    Decision.WARN,
+                    scope=SCOPE,
+                    level="WARNING",
+                    reason="listening_without_tls",
+                    setting=f"{name}.host",
+                    value=host,
+                    remedy="listen on 127.0.0.1 behind nginx, or set tls.cert and tls.key",
+                )
+
+    def _tls_files(self) -> tuple[Path, Path] | None:
+        cert, key = self.settings.get("tls.cert", str), self.settings.get("tls.key", str)
+        return (Path(cert), Path(key)) if cert and key else None
+
+    async def _open_grpc(self) -> str:
+        host, port = self.settings.get("grpc.host", str), self.settings.get("grpc.port", int)
+        files = self._tls_files()
+        try:
+            if files is None:
+                bound = self._grpc.add_insecure_port(f"{host}:{port}")
+            else:
+                bound = self._grpc.add_secure_port(f"{host}:{port}", reloading_credentials(*files))
+        except RuntimeError as error:
+            raise ConfigError(f"grpc.port {port} on {host} cannot be opened: {error}") from None
+        await self._grpc.start()
+        return f"{host}:{bound}"
+
+    # --- while it runs --------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _watch(self) -> None:
+        """Follow the settings files, and let health follow the plugins."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if await asyncio.to_thread(self.config.files_changed):
+                self.reload()
+            await self.board.set_serving(self.host.ready() and not self.desk.draining)
+
+    def reload(self) -> None:
+        """Apply what changed in the settings; a mistake keeps the old ones and is logged."""
+        try:
+            changes = self.config.reload()
+        except ConfigError as error:
+            self.log.write(Decision.ERROR, scope="config", level="ERROR", reason="bad_settings", detail=str(error))
+            return
+        for change in changes:
+            self.log.write(Decision.RELOAD, scope="config", **change.as_ctx())
+
+    async def _report_metrics(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.get("metrics.interval_seconds", float))
+            self.write_metrics()
+
+    def write_metrics(self) -> None:
+        """The aggregate of the last 60 seconds as one decision line (C19)."""
+        self.log.write(Decision.METRICS, scope="metrics", **self.metrics.snapshot())
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def stop(self) -> bool:
+        """Drain and close everything; True when every turn ended, by itself or cancelled in order."""
+        started = time.monotonic()
+        grace = self.settings.get("shutdown.grace_seconds", float)
+        self.log.write(Decision.DRAIN, scope=SCOPE, turns=len(self.desk.turns))
+        await self.board.set_serving(False)
+        await self.service.drain(max(grace - DRAIN_RESERVE_SECONDS, 0.0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self.desk.turns.drained()
+                await self.workflows.flush()
+        drained = not len(self.desk.turns)
+        await self._grpc.stop(CANCEL_SECONDS / 2)
+        await self.site.stop()
+        for task in self._tasks:
+            task.cancel()
+        left = max(grace - (time.monotonic() - started), CANCEL_SECONDS)
+        await self.host.stop(left)
+        self.write_metrics()
+        self.log.write(Decision.STOP, scope=SCOPE, drained=drained, dur_ms=int((time.monotonic() - started) * 1000))
+        return drained
+
+
+def check_port(name: str, host: str, port: int) -> None:
+    """Raises ``ConfigError`` when the port is taken or the address is not this machine's."""
+    if not port:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise ConfigError(
+                f"{name}.port {port} on {host} cannot be used: {error.strerror or error}. "
+                f"Stop what uses it, or set another one: NEXY_{name.upper()}__PORT=…"
+            ) from None
+
+
+def reloading_credentials(cert: Path, key: Path) -> grpc.ServerCredentials:
+    """TLS credentials that follow their files. Raises ``ConfigError`` when they cannot be read at start."""
+
+    def read() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(key.read_bytes(), cert.read_bytes())])
+
+    try:
+        first = read()
+    except OSError as error:
+        raise ConfigError(f"tls.cert and tls.key: {error}") from None
+    seen = [_stamp(cert, key)]
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        stamp = _stamp(cert, key)
+        if stamp == seen[0]:
+            return None
+        seen[0] = stamp
+        return read()
+
+    return grpc.dynamic_ssl_server_credentials(first, fetch)  # type: ignore[arg-type]  # None means unchanged
+
+
+def _stamp(*files: Path) -> tuple[int, ...]:
+    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+async def _serve(config: Config, log: DecisionLog, announce: Callable[[Listening], None]) -> int:
+    server = Server(config, log)
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    Shutdown(
+        grace_seconds=lambda: server.settings.get("shutdown.grace_seconds", float),
+        asked=lambda: loop.call_soon_threadsafe(asked.set),
+        last_words=lambda: _last_words(server, log),
+        reload=lambda: loop.call_soon_threadsafe(server.reload),
+    ).install()
+    listening = await server.start()
+    announce(listening)
+    await asked.wait()
+    return EXIT_DRAINED if await server.stop() else EXIT_FORCED
+
+
+def _last_words(server: Server, log: DecisionLog) -> None:
+    server.write_metrics()
+    log.write(Decision.STOP, scope=SCOPE, level="ERROR", drained=False, reason="forced")
+    log.close(CANCEL_SECONDS)
+
+
+def run(config: Config, log: DecisionLog, announce: Callable[[Listening], None]) -> int:
+    """Serve until a signal; returns the exit code. Raises ``ConfigError``."""
+    loop = _new_loop()
+    try:
+        return loop.run_until_complete(_serve(config, log, announce))
+    finally:
+        log.close(CANCEL_SECONDS)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
