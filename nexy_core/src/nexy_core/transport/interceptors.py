@@ -136,7 +136,7 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
         """Log and count an error answer; True when it refused before any work."""
         kind = failure.error_type
         refused = kind in REFUSALS
-        ctx: dict[str, object] = {"error_type": kind.value, "reason": failure.reason}
+        ctx: dict[str, Any] = {"error_type": kind.value, "reason": failure.reason}
         if kind in TRANSIENT:
             ctx["error_classified"] = "transient"
         decision = Decision.REFUSE if refused else Decision.ERROR
