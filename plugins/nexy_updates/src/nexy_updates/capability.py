@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 1.0
 KEEPALIVE_SECONDS = 30.0
+SCRUB_CHECK_SECONDS = 5.0
 SEEN_FILE = "updates-seen.json"
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class UpdateSite(UpdateFeed):
         self._keeper: Keeper | None = None
         self._site: Site | None = None
         self._runner: web.AppRunner | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._listening = False
         self._trouble = ""
 
@@ -61,7 +62,10 @@ class UpdateSite(UpdateFeed):
         await self._runner.setup()
         await self._keeper.refresh()
         await self._listen()
-        self._task = asyncio.create_task(self._watch(), name="updates-watch")
+        self._tasks = (
+            asyncio.create_task(self._watch(), name="updates-watch"),
+            asyncio.create_task(self._scrub(), name="updates-scrub"),
+        )
 
     async def _listen(self) -> None:
         """Bind the port, if that has not been done."""
@@ -93,6 +97,12 @@ class UpdateSite(UpdateFeed):
             await self._listen()
             await self._keeper.refresh()
 
+    async def _scrub(self) -> None:
+        assert self._keeper is not None
+        while True:
+            await self._keeper.scrub_when_due()
+            await asyncio.sleep(SCRUB_CHECK_SECONDS)
+
     @property
     def port(self) -> int:
         """The port it listens on (the setting may be 0); 0 while it does not."""
@@ -109,11 +119,10 @@ class UpdateSite(UpdateFeed):
         yield FeedState(choice.offer.version, choice.offer.channel, reason)
 
     async def cleanup(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = ()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner, self._listening = None, False

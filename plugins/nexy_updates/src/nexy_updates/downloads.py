@@ -8,9 +8,9 @@ import attrs
 from aiohttp import hdrs, web
 
 from nexy_core import LiveSettings
-from nexy_updates.errors import StoreError
+from nexy_updates.errors import StoreError, words
 from nexy_updates.files import open_regular
-from nexy_updates.keeper import Keeper
+from nexy_updates.keeper import ROTTEN, Keeper
 from nexy_updates.limits import Downloads
 from nexy_updates.model import Artifact
 from nexy_updates.ranges import Span, Unsatisfiable, matches, matches_strongly, span_of
@@ -61,14 +61,17 @@ class DownloadHandler:
         try:
             descriptor = await asyncio.to_thread(self._open, artifact)
         except (OSError, StoreError) as error:
-            self.keeper.report_artifact(artifact, str(error))
+            self.keeper.artifact_trouble(artifact, words(error))
             return refusal(503, "not available right now", retry_after=BUSY_RETRY_SECONDS)
+        self.keeper.artifact_trouble(artifact, "")
         try:
             return await self._send(request, artifact, descriptor)
         finally:
             os.close(descriptor)
 
     def _open(self, artifact: Artifact) -> int:
+        if self.keeper.is_rotten(artifact):
+            raise StoreError(ROTTEN)
         descriptor = open_regular(self.keeper.layout.object(artifact.sha256))
         if os.fstat(descriptor).st_size == artifact.size_bytes:
             return descriptor

@@ -2,20 +2,27 @@
 
 import asyncio
 import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import attrs
 
 from nexy_core import LiveSettings
-from nexy_updates.errors import StoreError
+from nexy_updates.errors import StoreError, words
 from nexy_updates.files import from_json, read_limited, replace_synced, to_json
 from nexy_updates.keys import PublicKey
 from nexy_updates.layout import SMALL_BYTES_MAX, Layout
 from nexy_updates.model import Artifact, now_utc
+from nexy_updates.objects import hash_file
 from nexy_updates.snapshot import Choice, Seen, Snapshot, load
 
 CLOCK_TOLERANCE = timedelta(days=1)
+SECONDS_PER_HOUR = 3600
+ROTTEN = "its bytes are not the published ones; publish the same file again"
+SCRUB_RETRY_SECONDS = 60
+SCRUB_PAUSE_SECONDS = 0.004
+"""After each MiB, so that hashing takes a fraction of one core."""
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +39,9 @@ class Keeper:
     _seen: Seen | None = attrs.field(default=None, init=False)
     _pointer: bytes = attrs.field(default=b"", init=False)
     _bad: dict[str, str] = attrs.field(factory=dict, init=False)
+    _rotten: set[str] = attrs.field(factory=set, init=False)
+    _scrubbed_at: float = attrs.field(default=0.0, init=False)
+    _scrubbed_seq: int = attrs.field(default=0, init=False)
 
     def choose(self, channel: str = "", hardware_id: str = "", *, manual: bool = False) -> Choice | None:
         """The offer for a device; the first of ``update.channels`` when it names none."""
@@ -58,11 +68,47 @@ class Keeper:
             return "this machine's clock is behind the time of the last publication"
         return ""
 
-    def report_artifact(self, artifact: Artifact, reason: str) -> None:
-        """An artifact could not be served; said once, until the store changes."""
-        if artifact.sha256 not in self._bad:
+    def artifact_trouble(self, artifact: Artifact, reason: str) -> None:
+        """An artifact cannot be served, or ("") can be again. Said once."""
+        known = self._bad.pop(artifact.sha256, "")
+        if reason:
             self._bad[artifact.sha256] = f"the artifact {artifact.name} is not available: {reason}"
+        if reason and not known:
             logger.warning(self._bad[artifact.sha256], extra={"decision": "degrade"})
+
+    def is_rotten(self, artifact: Artifact) -> bool:
+        """Was it found to hold other bytes than were published?"""
+        return artifact.sha256 in self._rotten
+
+    async def scrub_when_due(self) -> None:
+        """Hash the offered artifacts once after each change and once in ``update.scrub_hours``; sooner after damage."""
+        if self.snapshot is None:
+            return
+        hours = self.settings.get("update.scrub_hours", float)
+        period = SCRUB_RETRY_SECONDS if self._bad else hours * SECONDS_PER_HOUR
+        if self.snapshot.seq != self._scrubbed_seq or time.monotonic() - self._scrubbed_at >= period:
+            await self.scrub()
+
+    async def scrub(self) -> None:
+        """Read every offered artifact, slowly, in a thread: what a disk loses is noticed before a client does."""
+        snapshot = self.snapshot
+        for artifact in tuple(snapshot.offered_artifacts()) if snapshot else ():
+            try:
+                self._judge(artifact, await asyncio.to_thread(self._hash, artifact))
+            except (OSError, StoreError) as error:
+                self.artifact_trouble(artifact, words(error))
+        self._scrubbed_at, self._scrubbed_seq = time.monotonic(), snapshot.seq if snapshot else 0
+
+    def _hash(self, artifact: Artifact) -> str:
+        return hash_file(self.layout.object(artifact.sha256), lambda _: time.sleep(SCRUB_PAUSE_SECONDS))
+
+    def _judge(self, artifact: Artifact, found: str) -> None:
+        if found == artifact.sha256:
+            self._rotten.discard(artifact.sha256)
+            self.artifact_trouble(artifact, "")
+        else:
+            self._rotten.add(artifact.sha256)
+            self.artifact_trouble(artifact, ROTTEN)
 
     async def refresh(self) -> None:
         """Look at the store once, in a thread. Never raises for what is wrong with it: ``problem`` says it."""
@@ -71,11 +117,13 @@ class Keeper:
         except FileNotFoundError:
             reason = "nothing has been published in the update folder yet"
         except OSError as error:
-            reason = f"the update folder cannot be read: {error.strerror or type(error).__name__}"
+            reason = f"the update folder cannot be read: {words(error)}"
         except StoreError as error:
             reason = str(error)
         if reason and reason != self._reason:
             logger.warning(reason, extra={"decision": "degrade"})
+        if self._reason and not reason:  # what was missing with the folder may be back with it
+            self._bad = {sha256: text for sha256, text in self._bad.items() if sha256 in self._rotten}
         self._reason = reason
 
     def _refresh(self) -> str:
@@ -92,6 +140,7 @@ class Keeper:
     def _swap(self, snapshot: Snapshot, pointer: bytes) -> None:
         self.snapshot, self._pointer = snapshot, pointer
         self._bad.clear()
+        self._rotten.clear()
         logger.info("update store loaded", extra={"decision": "complete", "ctx": {"seq": snapshot.seq}})
 
     def _keys(self) -> tuple[PublicKey, ...]:

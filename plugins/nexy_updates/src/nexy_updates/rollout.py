@@ -1,7 +1,7 @@
 """Who is offered a release that is being rolled out."""
 
 import hashlib
-from decimal import Decimal, InvalidOperation
+import re
 
 from nexy_updates.errors import StoreError
 
@@ -9,7 +9,7 @@ BUCKETS = 10_000
 """Rollouts are counted in basis points: hundredths of a percent."""
 _PREFIX = b"nexy-rollout-v1"
 _BUCKET_BYTES = 8
-_PERCENT_CHARS_MAX = 8
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?")
 _BASIS_POINTS_PER_PERCENT = 100
 
 
@@ -29,13 +29,11 @@ def admitted(release: str, hardware_id: str, rollout_bp: int) -> bool:
 
 def basis_points(percent: str) -> int:
     """A percentage as the operator writes it (``"0.5"``, ``"25"``) in basis points. Raises ``StoreError``."""
-    try:
-        value = Decimal(percent) * _BASIS_POINTS_PER_PERCENT if len(percent) <= _PERCENT_CHARS_MAX else None
-    except InvalidOperation:
-        value = None
-    if value is None or not value.is_finite() or value != int(value) or not 0 <= value <= BUCKETS:
+    match = _PERCENT.fullmatch(percent)
+    value = int(match[1]) * _BASIS_POINTS_PER_PERCENT + int((match[2] or "").ljust(2, "0")) if match else -1
+    if not 0 <= value <= BUCKETS:
         raise StoreError(f"rollout {percent[:20]!r} must be a percentage from 0 to 100, with at most two decimals")
-    return int(value)
+    return value
 
 
 def as_percent(rollout_bp: int) -> str:

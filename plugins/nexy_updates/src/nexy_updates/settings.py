@@ -45,6 +45,7 @@ SETTINGS = (
         "Addresses whose X-Forwarded-For names the client.",
         live=True,
     ),
+    Setting("update.scrub_hours", float, 24.0, "How often offered artifacts are hashed.", minimum=0.1, maximum=8760),
     Setting("update.expiry_days", int, 90, "How long a published state is good.", minimum=1, maximum=3650),
     Setting("update.max_release_mib", int, 1024, "The largest artifact that is published or accepted.", minimum=1),
     Setting("update.feed_items", int, 30, "The most releases a feed lists.", minimum=1, maximum=200),
