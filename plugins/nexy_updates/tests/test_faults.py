@@ -373,7 +373,7 @@ async def test_a_busy_port_degrades_and_recovers_without_a_restart(world):
             assert "cannot listen" in site.capability.status().reason
             other.close()
             async with asyncio.timeout(10):
-                while site.capability.status().health is not Health.READY:  # noqa: ASYNC110
+                while site.capability.status().health is not Health.READY:
                     await asyncio.sleep(0.01)
 
 
@@ -391,7 +391,7 @@ async def test_publishing_during_twenty_downloads_disturbs_none(world):
     async with world.serving() as site:
         downloads = [asyncio.create_task(site.get(release.artifact.path)) for _ in range(20)]
         async with asyncio.timeout(10):
-            while not site.capability.status().figures["downloads"]:  # noqa: ASYNC110
+            while not site.capability.status().figures["downloads"]:
                 await asyncio.sleep(0)
         for version in ("1.1", "1.2", "1.3"):
             await asyncio.to_thread(world.publish, version)
