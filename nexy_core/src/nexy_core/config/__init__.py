@@ -15,8 +15,9 @@ from typing import Any
 import attrs
 
 from nexy_core.config.resolve import ancestry, leaves, resolve
-from nexy_core.config.sources import Layer, Reading, Sources, read
+from nexy_core.config.sources import Reading, Sources, read
 from nexy_core.config.values import KIND_WORDS, BadValue, Problem, parse, shown, shown_unknown
+from nexy_core.config.variables import Layer
 from nexy_core.core_settings import TABLES_OF_PLUGINS, core_settings, dynamic_setting
 from nexy_core.errors import ConfigError
 from nexy_core.settings import LiveSettings, Setting, Settings, Value
@@ -201,9 +202,11 @@ class Config:
     def _unknown_key(self, layer: Layer, key: str, value: object) -> Problem:
         near = difflib.get_close_matches(key, self._declared, n=1)
         remedy = f"Did you mean {near[0]}?" if near else "Remove it, or install the plugin that declares it."
-        below = [known for known in self._declared if known.startswith(key + ".")]
+        table = key.partition(".")[0] + "."
+        below = any(known.startswith(key + ".") for known in self._declared)
+        secret = any(setting.secret for known, (_, setting) in self._declared.items() if known.startswith(table))
         fault = "is a table, not a value" if below else "is no known setting"
-        return Problem(key, shown_unknown(key, value), layer.source_of(key), fault, remedy)
+        return Problem(key, shown_unknown(key, value, secret=secret), layer.source_of(key), fault, remedy)
 
     def _apply(self, values: dict[str, Value], origins: dict[str, str]) -> list[Change]:
         now = self.live.current

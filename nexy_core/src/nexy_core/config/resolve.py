@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nexy_core.config.sources import Layer, Reading
+from nexy_core.config.sources import Reading
 from nexy_core.config.values import BadValue, Problem, parse, shown
+from nexy_core.config.variables import Layer
 from nexy_core.core_settings import AUTO, AUTO_HOSTS, KILL_SWITCHES
 from nexy_core.settings import Setting, Value
 

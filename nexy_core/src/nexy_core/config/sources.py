@@ -1,7 +1,7 @@
 """Where settings come from: the files (read by Dynaconf), config.env and the environment, each as one layer."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,18 @@ from typing import Any
 import attrs
 from dotenv import dotenv_values
 from dynaconf import Dynaconf
+from dynaconf.utils.parse_conf import Lazy
 
-from nexy_core.config.values import BadValue, Problem, parse_toml, shown_unknown
+from nexy_core.config.values import BadValue, Problem, shown_unknown
+from nexy_core.config.variables import (
+    ENVIRONMENT,
+    ENVIRONMENT_VARIABLE,
+    FOLDER_VARIABLE,
+    Layer,
+    Tree,
+    misspelt_aliases,
+    variable_layers,
+)
 from nexy_core.errors import ConfigError
 
 ENVIRONMENTS = ("local", "dev", "stage", "prod")
@@ -24,33 +34,8 @@ INHERITS: Mapping[str, tuple[str, ...]] = {
 }
 FILES = ("settings.toml", "settings.local.toml", ".secrets.toml")
 ENV_FILE = "config.env"
-PREFIX = "NEXY_"
-NESTING = "__"
-KILL_SWITCH_PREFIX = "NEXY_KS_"
-ENVIRONMENT_VARIABLE = "NEXY_ENV"
-FOLDER_VARIABLE = "NEXY_SETTINGS_DIR"
 MAX_FILE_BYTES = 1024 * 1024
-ALIAS_SIMILARITY = 0.85
-
-Tree = dict[str, Any]
-
-
-@attrs.frozen
-class Layer:
-    """One source of values. ``text``: they came as texts. ``section`` is the environment table of a file."""
-
-    source: str
-    tree: Tree
-    text: bool = False
-    section: str = ""
-    names: Mapping[str, str] = attrs.field(factory=dict)
-    """Key to the variable it came from."""
-
-    def source_of(self, key: str) -> str:
-        """The variable that set the key or the table it is in, or the file's table."""
-        while key and key not in self.names:
-            key = key.rpartition(".")[0]
-        return self.names.get(key, self.source)
+SECTION_SIMILARITY = 0.5
 
 
 @attrs.frozen
@@ -97,9 +82,9 @@ def read(sources: Sources, aliases: Mapping[str, str]) -> Reading:
         _read_file(sources.folder / name, reading)  # type: ignore[operator]  # a folder is set here
     reading.layers.sort(key=lambda layer: ("default", *INHERITS[reading.env]).index(layer.section))
     origin = sources.env_file.name
-    _check_alias_spelling(file_variables, aliases, origin, reading)
-    reading.layers += _variable_layers(file_variables, aliases, origin, reading)
-    reading.layers += _variable_layers(sources.environ, aliases, "environment", reading)
+    reading.problems += misspelt_aliases(file_variables, aliases, origin)
+    reading.layers += variable_layers(file_variables, aliases, origin, reading.problems)
+    reading.layers += variable_layers(sources.environ, aliases, ENVIRONMENT, reading.problems)
     return reading
 
 
@@ -157,7 +142,7 @@ def _read_file(path: Path, reading: Reading) -> None:
 
 
 def _wrong_section(path: Path, section: str, tree: object, reading: Reading) -> None:
-    near = difflib.get_close_matches(section, ENVIRONMENTS, n=1)
+    near = difflib.get_close_matches(section, ENVIRONMENTS, n=1, cutoff=SECTION_SIMILARITY)
     table = near[0] if near and isinstance(tree, dict) else f"default.{section}"
     fault = "is not inside the table of an environment"
     remedy = f"Write [{table}]" + ("." if isinstance(tree, dict) else ", or move the key below [default].")
@@ -166,48 +151,40 @@ def _wrong_section(path: Path, section: str, tree: object, reading: Reading) -> 
 
 
 def _dynaconf_tables(path: Path) -> Tree:
-    """One file's tables, as Dynaconf reads them. One file each time: its own merge would append lists."""
+    """One file's tables, as Dynaconf reads them. One file each time: its own merge would append lists.
+
+    Raises ``ValueError`` for what is not TOML, ``BadValue`` for an ``@`` marker that does not resolve.
+    """
     local = path.with_name(f"{path.stem}.local{path.suffix}")
-    loaded = Dynaconf(
-        settings_files=[str(path)],
-        skip_files=[str(local)],
-        environments=False,
-        load_dotenv=False,
-        loaders=[],
-        core_loaders=["TOML"],
-    )
-    loaded.as_dict()
-    tables: Tree = {}
-    for origin, tree in loaded.loaded_by_loaders.items():
-        if origin.loader == "toml":
-            tables.update(tree)
-    return _plain(tables)
-
-
-def _plain(tree: Mapping[str, Any]) -> Tree:
-    """Plain dicts with lower-case keys; Dynaconf's ``@format`` and its like are resolved."""
-    return {str(key).lower(): _plain_value(value) for key, value in tree.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _plain(value)
-    if isinstance(value, list):
-        return [_plain_value(item) for item in value]
-    return _resolved(value) if isinstance(value, str) and value.startswith("@") else value
-
-
-def _resolved(value: str) -> Any:
-    scratch = Dynaconf(settings_files=[], environments=False, load_dotenv=False, loaders=[])
     try:
-        scratch.set("value", value)
-        resolved = scratch.value
+        loaded = Dynaconf(
+            settings_files=[str(path.resolve())],
+            skip_files=[str(local.resolve())],
+            environments=False,
+            load_dotenv=False,
+            loaders=[],
+            core_loaders=["TOML"],
+        )
+        loaded.as_dict()
+        tables = [tree for origin, tree in loaded.loaded_by_loaders.items() if origin.loader == "toml"]
+        return _plain(tables[0], loaded) if tables else {}
+    except (ValueError, RecursionError):
+        raise
     except Exception as error:  # noqa: BLE001  # Dynaconf's converters raise anything, AttributeError included
         raise BadValue(f"has a value starting with @ that does not resolve ({type(error).__name__})") from None
-    return resolved
 
 
-# --- variables ----------------------------------------------------------------------------------
+def _plain(tree: Mapping[str, Any], loaded: Dynaconf) -> Tree:
+    """Plain dicts with lower-case keys; Dynaconf's ``@format`` and its like are resolved."""
+    return {str(key).lower(): _plain_value(value, loaded) for key, value in tree.items()}
+
+
+def _plain_value(value: Any, loaded: Dynaconf) -> Any:
+    if isinstance(value, Mapping):
+        return _plain(value, loaded)
+    if isinstance(value, list):
+        return [_plain_value(item, loaded) for item in value]
+    return value(loaded) if isinstance(value, Lazy) else value
 
 
 def _read_env_file(path: Path, reading: Reading) -> dict[str, str]:
@@ -216,65 +193,3 @@ def _read_env_file(path: Path, reading: Reading) -> dict[str, str]:
         return {}
     # Not load_dotenv: that writes into os.environ, and a reload could not take a value back.
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
-
-
-def _check_alias_spelling(
-    variables: Mapping[str, str], aliases: Mapping[str, str], origin: str, reading: Reading
-) -> None:
-    for name in variables:
-        near = difflib.get_close_matches(name, aliases, n=1, cutoff=ALIAS_SIMILARITY)
-        if near and name not in aliases and not name.startswith(PREFIX):
-            problem = Problem(name, "", origin, "is no known variable", f"Did you mean {near[0]}?")
-            reading.problems.append(problem)
-
-
-def _variable_layers(
-    variables: Mapping[str, str], aliases: Mapping[str, str], origin: str, reading: Reading
-) -> Iterator[Layer]:
-    """Two layers: the aliases, then the ``NEXY_`` variables, which win."""
-    where = "" if origin == "environment" else f" in {origin}"
-    by_alias = {name: aliases[name] for name in variables if name in aliases}
-    by_alias |= {name: _kill_switch(name) for name in variables if name.upper().startswith(KILL_SWITCH_PREFIX)}
-    yield _layer(variables, by_alias, where, reading)
-    reserved = {ENVIRONMENT_VARIABLE, FOLDER_VARIABLE, *by_alias}
-    prefixed = {name: _key(name) for name in variables if name.upper().startswith(PREFIX) and name not in reserved}
-    yield _layer(variables, prefixed, where, reading)
-
-
-def _kill_switch(name: str) -> str:
-    return f"kill_switches.{name[len(KILL_SWITCH_PREFIX) :].lower()}"
-
-
-def _key(name: str) -> str:
-    return name[len(PREFIX) :].replace(NESTING, ".").lower()
-
-
-def _layer(variables: Mapping[str, str], keys: Mapping[str, str], where: str, reading: Reading) -> Layer:
-    tree: Tree = {}
-    for name, key in sorted(keys.items()):
-        try:
-            _put(tree, key.split("."), variables[name])
-        except BadValue as error:
-            remedy = "Set the keys one by one, or unset the table."
-            reading.problems.append(Problem(key, "", name + where, str(error), remedy))
-    return Layer(f"environment{where}", tree, text=True, names={key: name + where for name, key in keys.items()})
-
-
-def _put(tree: Tree, path: list[str], value: str) -> None:
-    *tables, leaf = path
-    for table in tables:
-        tree = tree.setdefault(table, {})
-        if not isinstance(tree, dict):
-            raise BadValue("has a value and parts at once")
-    if isinstance(tree.get(leaf), dict):
-        raise BadValue("has a value and parts at once")
-    tree[leaf] = _table(value) if value.lstrip().startswith("{") else value
-
-
-def _table(value: str) -> Any:
-    """``NEXY_LLM={model = "x"}`` sets a table; a text that merely starts with a brace stays one."""
-    try:
-        parsed = parse_toml(value)
-    except BadValue:
-        return value
-    return _plain_value(parsed) if isinstance(parsed, dict) else value

@@ -56,9 +56,9 @@ def shown(value: object, *, secret: bool) -> str:
     return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"
 
 
-def shown_unknown(key: str, value: object) -> str:
-    """The value of a key nobody declared, which may be a misspelt secret."""
-    return shown(value, secret=bool(_SECRET_NAME.search(key)))
+def shown_unknown(key: str, value: object, *, secret: bool = False) -> str:
+    """The value of a key nobody declared, which may be a misspelt secret: ``secret`` when its table has some."""
+    return shown(value, secret=secret or bool(_SECRET_NAME.search(key)))
 
 
 def _toml(value: object) -> str:
