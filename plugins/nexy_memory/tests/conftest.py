@@ -4,7 +4,7 @@ import attrs
 import pytest
 from nexy_memory import options, plugin
 
-from nexy_core import LiveSettings, Recall, Remember, Settings
+from nexy_core import Fact, LiveSettings, Recall, Remember, Settings
 
 CORE = {"storage.data_dir": "data", "session.ttl_seconds": 3600}
 
@@ -31,6 +31,14 @@ class Running:
     async def recall(self, text="", device="A", session="s1"):
         return await self.ask(Recall(device, session, text))
 
+    async def facts(self, text, **where):
+        return [
+            event.text for event in await self.recall(text, **where) if isinstance(event, Fact) and event.kind == "fact"
+        ]
+
+    async def rows(self, sql):
+        return await self.store._database.read(lambda db: db.execute_sql(sql).fetchall())
+
     async def say(self, prompt, answer="Fine.", *, device="A", session="s1", turn=None, generation=1, cut=False):
         turn = turn or f"{device}-{session}-{prompt}"
         await self.ask(Remember(device, session, turn, generation, prompt, answer, cut))
@@ -52,6 +60,6 @@ async def running(**values):
 @pytest.fixture
 def start(tmp_path):
     def start(**values):
-        return running(**{"storage__data_dir": str(tmp_path)} | values)
+        return running(**{"storage__data_dir": str(tmp_path), "memory__semantic": "off"} | values)
 
     return start

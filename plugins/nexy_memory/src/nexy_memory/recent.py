@@ -52,6 +52,9 @@ class Recent:
         del conversation.turns[: -self.turns_max]
         conversation.last_at = max(conversation.last_at, turn.at)
         self._by_key.move_to_end(key)
+        self._shrink()
+
+    def _shrink(self) -> None:
         while len(self._by_key) > self.conversations_max:
             self._by_key.popitem(last=False)
 
@@ -66,6 +69,11 @@ class Recent:
     def knows(self, key: str) -> bool:
         """Whether anything is kept for ``key``."""
         return key in self._by_key
+
+    def visit(self, key: str, now: float) -> None:
+        """Note that ``key`` has been looked up, whether or not anything is known of it."""
+        self._by_key.setdefault(key, _Conversation(last_at=now))
+        self._shrink()
 
     def keep(self, key: str, turn_ids: Iterable[str]) -> int:
         """Drop every turn of ``key`` that is not among ``turn_ids``; returns how many went."""

@@ -1,0 +1,110 @@
+"""Long-term memory: what a user told, found again by words and by meaning."""
+
+import asyncio
+import logging
+from functools import partial
+
+from nexy_core import Fact, LiveSettings, Unavailable
+from nexy_memory import embedding, memories, quoting, ranking, slots, stems
+from nexy_memory.commands import Ask, Command
+from nexy_memory.database import Database, now
+from nexy_memory.embedding import Embedder
+from nexy_memory.ranking import Floats
+from nexy_memory.recent import estimate_tokens
+
+log = logging.getLogger(__name__)
+_DAY_SECONDS = 86_400.0
+_EMBED_SHARE = 0.6
+"""Of the time a question may wait, for its embedding; the rest is for the database."""
+_BACKFILL_ROWS = 50
+
+
+class Facts:
+    """Facts by user, in one database; with ``embedder`` also across languages."""
+
+    def __init__(self, settings: LiveSettings, database: Database, embedder: Embedder | None) -> None:
+        self._settings = settings
+        self._database = database
+        self._embedder = embedder
+
+    async def recall(self, user: str, text: str, command: Command) -> list[Fact]:
+        """What helps to answer ``text``, best first, within the budgets."""
+        vector = None if command.ask is Ask.OVERVIEW else await self._question(text)
+        limit = self._settings.get("memory.facts_max", int)
+
+        def job(db: object) -> list[str]:
+            known = memories.known(db, user, now())
+            if command.ask is Ask.OVERVIEW:
+                return [memory.text for memory in known[: -limit - 1 : -1]]
+            return [known[index].text for index in rank(known, text, vector, limit)]
+
+        return self._within_budget(await self._database.read(job))
+
+    async def _question(self, text: str) -> Floats | None:
+        if self._embedder is None:
+            return None
+        wait_seconds = self._settings.get("memory.recall_timeout_ms", int) / 1000 * _EMBED_SHARE
+        try:
+            return await asyncio.wait_for(self._embedder.question(text), wait_seconds)
+        except (TimeoutError, Unavailable):
+            return None  # words alone must do
+
+    def _within_budget(self, texts: list[str]) -> list[Fact]:
+        left = self._settings.get("memory.facts_tokens", int)
+        facts = []
+        for text in map(quoting.as_data, texts):
+            left -= estimate_tokens(text)
+            if left < 0:
+                break
+            facts.append(Fact(text))
+        return facts
+
+    async def prepared(self, text: str, *, kind: str, source_turn: str) -> memories.NewMemory | None:
+        """``text`` ready to be stored; ``None`` when nothing of it is left."""
+        text = quoting.as_data(text)
+        if not text:
+            return None
+        at = now()
+        return memories.NewMemory(
+            text=text,
+            kind=kind,
+            slot=slots.slot_of(text),
+            source_turn=source_turn,
+            at=at,
+            expires_at=self._expiry(kind, at),
+            stems=stems.pack(stems.stems(text)),
+            embedding=await self._packed(text),
+        )
+
+    def _expiry(self, kind: str, at: float) -> float | None:
+        days = self._settings.get(f"memory.keep_{'facts' if kind == memories.FACT else 'extracted'}_days", int)
+        return at + days * _DAY_SECONDS if days else None
+
+    async def _packed(self, text: str) -> bytes | None:
+        return embedding.pack(await self._embedder.passage(text)) if self._embedder else None
+
+    async def backfill(self) -> int:
+        """Embed some memories that were stored without; returns how many."""
+        if self._embedder is None:
+            return 0
+        rows = await self._database.read(lambda db: memories.without_embedding(db, _BACKFILL_ROWS))
+        for row_id, text in rows:
+            await self._database.write(
+                partial(memories.set_embedding, row_id=row_id, embedding=await self._packed(text))
+            )
+        return len(rows)
+
+    def forget_questions(self) -> None:
+        """Drop what is kept of earlier questions."""
+        if self._embedder is not None:
+            self._embedder.forget()
+
+
+def rank(known: list[memories.Known], text: str, vector: Floats | None, limit: int) -> list[int]:
+    """Indices into ``known``, best first."""
+    if not known:
+        return []
+    scores = [ranking.bm25(stems.stems(text), [stems.unpack(memory.stems) for memory in known])]
+    if vector is not None:
+        scores.append(ranking.nearness(vector, embedding.unpack([memory.embedding for memory in known])))
+    return ranking.best(ranking.fuse(*scores), limit)

@@ -1,0 +1,91 @@
+"""Queries over long-term memory: each is a job for the database."""
+
+from typing import Any
+
+import attrs
+
+from nexy_memory.models import Memory, User
+from nexy_memory.rows import user_id
+
+FACT, EXTRACTED, SUMMARY = "fact", "extracted", "summary"
+
+
+@attrs.frozen
+class NewMemory:
+    """One to keep. ``expires_at`` ``None``: until it is forgotten."""
+
+    text: str = attrs.field(repr=False)
+    kind: str
+    slot: str
+    source_turn: str
+    at: float
+    expires_at: float | None
+    stems: bytes = attrs.field(repr=False)
+    embedding: bytes | None = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Known:
+    """One that holds now."""
+
+    id: int
+    text: str = attrs.field(repr=False)
+    kind: str
+    slot: str
+    stems: bytes = attrs.field(repr=False)
+    embedding: bytes | None = attrs.field(repr=False)
+
+
+def known(db: Any, key: str, now: float) -> list[Known]:
+    """What holds for the user now, oldest first: neither superseded nor expired."""
+    columns = (Memory.id, Memory.text, Memory.kind, Memory.slot, Memory.stems, Memory.embedding)
+    query = Memory.select(*columns).join(User, on=(Memory.user == User.id)).where((User.key == key) & _holds(now))
+    rows = query.order_by(Memory.id).tuples().execute(db)
+    return [
+        Known(row_id, text, kind, slot, bytes(stems), None if embedding is None else bytes(embedding))
+        for row_id, text, kind, slot, stems, embedding in rows
+    ]
+
+
+def _holds(now: float) -> Any:
+    return Memory.superseded_by.is_null() & (Memory.expires_at.is_null() | (Memory.expires_at > now))
+
+
+def add(db: Any, key: str, new: NewMemory, *, memories_max: int) -> None:
+    """Keep ``new``; it supersedes what fills its slot or says the same. Past the cap the oldest go."""
+    user = user_id(db, key, new.at)
+    row = {**attrs.asdict(new, filter=attrs.filters.exclude("at")), "user": user, "created_at": new.at}
+    if new.source_turn and _already(db, user, new):
+        return
+    Memory.insert(row).as_rowcount().execute(db)
+    newest = Memory.select(Memory.id).where(Memory.user == user).order_by(Memory.id.desc()).limit(1)
+    row_id = newest.tuples().execute(db)[0][0]
+    same = Memory.text == new.text
+    older = (Memory.user == user) & Memory.superseded_by.is_null() & (Memory.id != row_id)
+    Memory.update(superseded_by=row_id).where(older & (same | (Memory.slot == new.slot) if new.slot else same)).execute(
+        db
+    )
+    _make_room(db, user, memories_max)
+
+
+def _already(db: Any, user: int, new: NewMemory) -> bool:
+    """A write may be tried twice."""
+    where = (Memory.user == user) & (Memory.source_turn == new.source_turn) & (Memory.text == new.text)
+    return bool(len(Memory.select(Memory.id).where(where).tuples().execute(db)))
+
+
+def _make_room(db: Any, user: int, memories_max: int) -> None:
+    kept = Memory.select(Memory.id).where(Memory.user == user).order_by(Memory.id.desc()).offset(memories_max).limit(1)
+    for (row_id,) in kept.tuples().execute(db):
+        Memory.delete().where((Memory.user == user) & (Memory.id <= row_id)).execute(db)
+
+
+def without_embedding(db: Any, limit: int) -> list[tuple[int, str]]:
+    """Memories that came before the model did."""
+    query = Memory.select(Memory.id, Memory.text).where(Memory.embedding.is_null() & Memory.superseded_by.is_null())
+    return list(query.order_by(Memory.id.desc()).limit(limit).tuples().execute(db))
+
+
+def set_embedding(db: Any, *, row_id: int, embedding: bytes | None) -> None:
+    """Add what was missing."""
+    Memory.update(embedding=embedding).where(Memory.id == row_id).execute(db)

@@ -1,0 +1,74 @@
+"""Writes that could not be made, kept for later: bounded, and honest about what it drops."""
+
+import logging
+from collections import deque
+from typing import Any
+
+import attrs
+
+from nexy_core import Unavailable
+from nexy_memory import failures
+from nexy_memory.database import Database, Job
+
+log = logging.getLogger(__name__)
+
+
+@attrs.define
+class Parked:
+    """The newest ``limit`` writes that failed for a passing reason, in order."""
+
+    database: Database
+    limit: int
+    dropped: int = 0
+    _jobs: deque[tuple[str, Job[Any]]] = attrs.field(factory=deque, init=False)
+
+    async def write(self, user: str, job: Job[Any]) -> Any:
+        """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same."""
+        try:
+            return await self.database.write(job)
+        except Unavailable as error:
+            if error.reason in failures.RETRYABLE:
+                self._keep(user, job, error.reason)
+            raise
+
+    def _keep(self, user: str, job: Job[Any], reason: str) -> None:
+        self._jobs.append((user, job))
+        if len(self._jobs) > self.limit:
+            self._jobs.popleft()
+            self._drop(1, reason)
+
+    def _drop(self, count: int, reason: str) -> None:
+        self.dropped += count
+        log.warning(
+            "memory dropped a turn that could not be written",
+            extra={"decision": "degrade", "ctx": {"reason": reason, "count": count, "dropped": self.dropped}},
+        )
+
+    async def flush(self) -> bool:
+        """Write what is kept, oldest first. False: it still cannot be written."""
+        while self._jobs:
+            user, job = self._jobs[0]
+            try:
+                await self.database.write(job)
+            except Unavailable as error:
+                if error.reason in failures.RETRYABLE:
+                    return False
+                self._drop(1, error.reason)
+            if self._jobs and self._jobs[0] == (user, job):
+                self._jobs.popleft()
+        return True
+
+    def forget(self, user: str) -> int:
+        """Drop what is kept of a user, for they asked to be forgotten."""
+        before = len(self._jobs)
+        self._jobs = deque(entry for entry in self._jobs if entry[0] != user)
+        return before - len(self._jobs)
+
+    async def close(self) -> None:
+        """One last try."""
+        if self._jobs and not await self.flush():
+            self._drop(len(self._jobs), "shutdown")
+            self._jobs.clear()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
