@@ -96,7 +96,7 @@ async def test_an_erasure_by_another_process_clears_this_ones_memory(start):
         await server.say("I live in Valparaiso")
         await server.say("hello", device="B")
         await other.ask(Forget("A"))
-        await server.memory._forgetting.follow()
+        await server.memory._work._forgetting.follow()
         assert await server.recall() == []
         assert len(await server.recall(device="B")) == 1
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from nexy_memory import models
-from nexy_memory.memory import NOTICE
+from nexy_memory.recollection import NOTICE
 
 from nexy_core import Degraded, Exchange, Fact, Forget, Forgotten, Health, Recall
 
@@ -169,11 +169,11 @@ async def test_retention_deletes_what_is_past_its_time(start):
         await server.say("plain talk")
         old = models.Turn.update(at=models.Turn.at - 8 * 86_400).where(models.Turn.prompt == "plain talk")
         await server.store._database.write(old.execute)
-        assert await server.memory._housekeeping.retain() == 1
+        assert await server.memory._work._housekeeping.retain() == 1
         assert await server.rows("SELECT prompt FROM turns") == [("Remember that I like tea",)]
         late = models.Memory.update(expires_at=1.0)
         await server.store._database.write(late.execute)
-        assert await server.memory._housekeeping.retain() == 1
+        assert await server.memory._work._housekeeping.retain() == 1
         assert await server.facts("tea") == []
 
 

@@ -54,5 +54,5 @@ async def test_memories_from_before_the_extra_are_embedded_later(start):
         await server.say("Remember that I take my tea without sugar")
         assert await server.facts("С сахаром ли я пью чай?") == []
     async with start(memory__semantic="on", **BIG) as server:
-        await server.memory._facts.backfill()
+        await server.memory._work._facts.backfill()
         assert await server.facts("С сахаром ли я пью чай?") == ["I take my tea without sugar"]

@@ -5,6 +5,9 @@ from typing import Any
 
 from nexy_core import Capability, LiveSettings, Setting, hookimpl
 from nexy_memory import options
+from nexy_memory.memory import UserMemory
+from nexy_memory.shared import Shared
+from nexy_memory.store import UsageStore
 
 
 @hookimpl
@@ -16,15 +19,5 @@ def nexy_settings() -> Iterable[Setting]:
 @hookimpl
 def nexy_capabilities(settings: LiveSettings) -> Iterable[Capability[Any, Any]]:
     """Memory and store."""
-    from nexy_memory.database import Database
-    from nexy_memory.engines import engine_for
-    from nexy_memory.memory import UserMemory
-    from nexy_memory.store import UsageStore
-
-    database = Database(
-        engine_for(settings.current),
-        readers=settings.get("storage.readers", int),
-        queue_max=settings.get("storage.queue_max", int),
-        batch_max=settings.get("storage.batch_max", int),
-    )
-    return UserMemory(settings, database), UsageStore(database)
+    shared = Shared(settings)
+    return UserMemory(shared), UsageStore(shared)

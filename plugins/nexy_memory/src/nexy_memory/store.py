@@ -1,7 +1,10 @@
 """The ``Store`` role: counts that must survive a restart."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from nexy_core import (
     Health,
@@ -10,11 +13,15 @@ from nexy_core import (
     Store,
     Stored,
     StoreUsage,
+    Unavailable,
     UsageTotals,
     ValidationFailed,
 )
-from nexy_memory import rows
-from nexy_memory.database import Database, now
+from nexy_memory.shared import Shared, database_status, not_started
+
+if TYPE_CHECKING:
+    from nexy_memory.database import Database
+    from nexy_memory.rows import UsageRow
 
 _DISTINCT_MAX = 1_000
 OTHER = "other"
@@ -23,16 +30,24 @@ OTHER = "other"
 class UsageStore(Store):
     """Usage by day, source and model. Raises ``Unavailable`` when the database cannot be written."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._database: Database | None = None
         self._seen: tuple[int, set[tuple[str, str]]] = (0, set())
 
     async def initialize(self) -> None:
         """Open the database."""
+        await self._shared.load("nexy_memory.rows")
+        self._database = self._shared.database()
         await self._database.open(self)
 
     async def process(self, request: StoreUsage | QueryUsage) -> AsyncIterator[Stored | UsageTotals]:
         """``Stored`` once the counts are on the disk, or the ``UsageTotals``."""
+
+        from nexy_memory import rows
+
+        if self._database is None:
+            raise Unavailable("The store is not running.", reason=not_started().reason)
         if isinstance(request, QueryUsage):
             yield UsageTotals(*await self._database.read(rows.usage_totals))
             return
@@ -42,9 +57,12 @@ class UsageStore(Store):
         await self._database.write(lambda db: rows.add_usage(db, row))
         yield Stored()
 
-    def _row(self, request: StoreUsage) -> rows.UsageRow:
+    def _row(self, request: StoreUsage) -> UsageRow:
         """Clients choose ``source`` and ``model``: past ``_DISTINCT_MAX`` pairs a day they count as "other"."""
-        day = int(time.strftime("%Y%m%d", time.gmtime(now())))
+
+        from nexy_memory import rows
+
+        day = int(time.strftime("%Y%m%d", time.gmtime()))
         pair = (_clean(request.source, rows.SOURCE_CHARS_MAX), _clean(request.model, rows.MODEL_CHARS_MAX))
         if self._seen[0] != day:
             self._seen = (day, set())
@@ -56,22 +74,14 @@ class UsageStore(Store):
 
     async def cleanup(self) -> None:
         """Let go of the database."""
-        await self._database.close(self)
+        database, self._database = self._database, None
+        if database is not None:
+            await database.close(self)
 
     def status(self) -> Status:
         """Ready, or why not."""
-        return database_status(self._database)
+        return database_status(self._database) if self._database else Status(Health.STOPPED)
 
 
 def _clean(text: str, chars_max: int) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:chars_max]
-
-
-def database_status(database: Database) -> Status:
-    """How the database is."""
-    figures = {"written": database.written, "waiting": database.waiting}
-    if database.failure is not None:
-        return Status(Health.DEGRADED, database.failure.message, figures)
-    if database.moved_aside:
-        return Status(Health.READY, f"The damaged database was moved to {database.moved_aside}.", figures)
-    return Status(Health.READY, figures=figures)

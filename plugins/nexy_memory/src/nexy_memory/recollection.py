@@ -1,0 +1,198 @@
+"""Recalling and remembering: the conversation so far, and what the user asked to be kept."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable
+from typing import TypeVar
+
+import attrs
+
+from nexy_core import (
+    Degraded,
+    Exchange,
+    Fact,
+    Forget,
+    Forgotten,
+    LiveSettings,
+    Recall,
+    Remember,
+    Status,
+    Unavailable,
+)
+from nexy_memory import commands, embedding, keys, memories, rows
+from nexy_memory.commands import FORGETTING, Ask, Command
+from nexy_memory.confidential import holds_secret, redact
+from nexy_memory.database import Database, now
+from nexy_memory.embedding import Embedder
+from nexy_memory.engines import sqlite_path
+from nexy_memory.facts import Facts
+from nexy_memory.forgetting import Forgetting
+from nexy_memory.housekeeping import Housekeeping
+from nexy_memory.parked import Parked
+from nexy_memory.recent import Recent, Remembered, shortened, within_budget
+from nexy_memory.shared import database_status
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+NOTICE = "notice"
+_NO_CONSENT = (
+    "Long-term memory is off for this user: what they say is forgotten when the conversation ends. "
+    "They can turn it on by saying: you may remember me."
+)
+_NO_SECRETS = "Passwords, card numbers and keys are never stored."
+
+
+class Recollection:
+    """Keeps turns in process memory, and on disk only for users who agreed."""
+
+    def __init__(self, settings: LiveSettings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._recent = Recent(
+            conversations_max=settings.get("memory.sessions_max", int),
+            turns_max=max(1, settings.get("memory.history_turns", int)),
+            ttl_seconds=settings.get("session.ttl_seconds", float),
+        )
+        self._embedder = Embedder() if embedding.wanted(settings.get("memory.semantic", str)) else None
+        self._facts = Facts(settings, database, self._embedder)
+        self._parked = Parked(database, settings.get("storage.outbox_max", int))
+        self._housekeeping = Housekeeping(settings.current, database, self._tick)
+        self._forgetting = Forgetting(database, self._recent, self._parked, self._facts, self._housekeeping)
+        self._key = b""
+
+    async def initialize(self) -> None:
+        """Open the database, read the key, load the embedding model."""
+        await self._database.open(self)
+        folder = sqlite_path(self._settings.current).parent
+        configured = self._settings.get("storage.key", str)
+        self._key = await self._database.read(lambda _db: keys.load_key(configured, folder))
+        if self._embedder is not None:
+            await self._embedder.open()
+        await self._forgetting.begin()
+        self._housekeeping.start()
+
+    async def cleanup(self) -> None:
+        """Write what is left and let go of the database."""
+        await self._housekeeping.stop()
+        await self._parked.close()
+        if self._embedder is not None:
+            self._embedder.close()
+        await self._database.close(self)
+
+    def status(self) -> Status:
+        """Ready, or why not."""
+        status = database_status(self._database)
+        figures = {"conversations": len(self._recent), "parked": len(self._parked), "dropped": self._parked.dropped}
+        return attrs.evolve(status, figures={**status.figures, **figures})
+
+    async def process(self, request: Recall | Remember | Forget) -> AsyncGenerator[Fact | Exchange | Forgotten, None]:
+        """Exchanges (oldest first), then facts; nothing for ``Remember``; one ``Forgotten`` for ``Forget``."""
+        user = self._user(request)
+        try:
+            if isinstance(request, Recall):
+                for exchange in await self._history(user, request):
+                    yield exchange
+                for fact in await self._known(user, request):
+                    yield fact
+            elif isinstance(request, Remember):
+                await self._remember(user, request)
+            else:
+                command = Command(Ask.FORGET_TEXT if request.text else Ask.FORGET_ALL, request.text)
+                yield Forgotten(await self._forgetting.carry_out(user, command))
+        except Unavailable as error:
+            raise Degraded(error.message, reason=error.reason) from error
+
+    def _user(self, request: Recall | Remember | Forget) -> str:
+        """Clients without a hardware_id are told apart by their session."""
+        if request.hardware_id or isinstance(request, Forget):
+            return keys.user_key(self._key, request.hardware_id)
+        return keys.user_key(self._key, f"session {request.session_id}")
+
+    # --- recall ---------------------------------------------------------------------------------
+
+    async def _history(self, user: str, request: Recall) -> list[Exchange]:
+        if commands.parse(request.text).ask in FORGETTING:
+            return []
+        await self._resume(user)
+        turns = self._recent.turns(user, now=now())
+        if self._settings.get("memory.history_scope", str) == "session":
+            turns = [turn for turn in turns if turn.session_id == request.session_id]
+        turns_max = self._settings.get("memory.history_turns", int)
+        tokens_max = self._settings.get("memory.history_tokens", int)
+        return within_budget(turns, turns_max=turns_max, tokens_max=tokens_max)
+
+    async def _resume(self, user: str) -> None:
+        """After a restart the conversation is read back, once, where it was allowed on disk."""
+        if self._recent.knows(user):
+            return
+        since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
+        try:
+            stored = await self._in_time(
+                self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
+            )
+        except (Unavailable, Degraded):
+            return  # the facts that follow say it
+        self._recent.visit(user, now())
+        for turn in stored:
+            self._recent.add(user, turn)
+
+    async def _known(self, user: str, request: Recall) -> list[Fact]:
+        command = commands.parse(request.text)
+        if command.ask in FORGETTING:
+            return [Fact("The user's request to forget is being carried out.", NOTICE)]
+        return await self._in_time(self._facts_and_notices(user, request.text, command))
+
+    async def _facts_and_notices(self, user: str, text: str, command: Command) -> list[Fact]:
+        consent = await self._consent(user)
+        if command.ask is Ask.REMEMBER and not consent:
+            return [Fact(_NO_CONSENT, NOTICE)]
+        if command.ask is Ask.REMEMBER and holds_secret(command.text):
+            return [Fact(_NO_SECRETS, NOTICE)]
+        if not consent or self._forgetting.pending(user) or not self._settings.get("memory.facts_max", int):
+            return []
+        return await self._facts.recall(user, text, command)
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """A turn never waits for memory longer than the setting says."""
+        try:
+            return await asyncio.wait_for(work, self._settings.get("memory.recall_timeout_ms", int) / 1000)
+        except TimeoutError as error:
+            raise Degraded("Memory is late.", reason="recall_late") from error
+
+    # --- remember -------------------------------------------------------------------------------
+
+    async def _remember(self, user: str, request: Remember) -> None:
+        command = commands.parse(request.prompt)
+        if command.ask in FORGETTING:  # itself not kept: it may say what is to be forgotten
+            await self._forgetting.carry_out(user, command)
+            return
+        exchange = Exchange(shortened(redact(request.prompt)), shortened(redact(request.answer)), request.cut)
+        turn = Remembered(exchange, request.session_id, request.turn_id, request.generation, now())
+        self._recent.add(user, turn)
+        if command.ask is Ask.CONSENT:
+            await self._parked.write(user, lambda db: rows.set_consent(db, user, True, turn.at))
+        if await self._consent(user):
+            await self._keep(user, turn, request.language, command)
+
+    async def _keep(self, user: str, turn: Remembered, language: str, command: Command) -> None:
+        new = None
+        if command.ask is Ask.REMEMBER and not holds_secret(command.text):
+            new = await self._facts.prepared(command.text, kind=memories.FACT, source_turn=turn.turn_id)
+        memories_max = self._settings.get("memory.memories_max", int)
+
+        def job(db: object) -> None:
+            rows.add_turn(db, user, turn, language)
+            if new is not None:
+                memories.add(db, user, new, memories_max=memories_max)
+
+        await self._parked.write(user, job)
+
+    async def _consent(self, user: str) -> bool:
+        said = await self._database.read(lambda db: rows.consent(db, user))
+        return self._settings.get("memory.consent", bool) if said is None else said
+
+    async def _tick(self) -> None:
+        await self._parked.flush()
+        await self._forgetting.follow()
+        await self._facts.backfill()
+        self._recent.expire(now())
