@@ -183,7 +183,7 @@ class Gateway:
 
 def _retry_after(error: BaseException) -> float | None:
     """What the provider asks us to wait, where it says so in seconds."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = getattr(error, "litellm_response_headers", None) or {}
     try:
         return min(float(headers.get("retry-after", "")), MAX_RETRY_AFTER_SECONDS)
     except ValueError:
