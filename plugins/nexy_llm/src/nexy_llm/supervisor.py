@@ -169,6 +169,7 @@ class Supervisor:
             healthy = False
         if not healthy and process.returncode is None:
             logger.error("the embedded model's process does not answer; ending it")
+            self._down()
             process.kill()
 
 
