@@ -44,7 +44,7 @@ def process_of(model):
 
 async def gone(process):
     async with asyncio.timeout(LIMIT_SECONDS):
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110  # no event for it
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:  # no event for it
             await asyncio.sleep(0.01)
 
 
@@ -191,7 +191,7 @@ async def test_while_it_cannot_be_started_turns_are_refused_and_then_it_is_back(
     one._process.kill()
     await gone(psutil.Process(one._process.pid))
     async with asyncio.timeout(LIMIT_SECONDS):
-        while "does not start" not in caplog.text:  # noqa: ASYNC110  # the log is what tells
+        while "does not start" not in caplog.text:  # the log is what tells
             await asyncio.sleep(0.02)
     with pytest.raises(Unavailable) as raised:
         await one.route(0.05)
