@@ -89,21 +89,21 @@ class DownloadHandler:
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
             await self._stream(request, descriptor, span)
-        await response.write_eof()
         return response
 
     async def _stream(self, request: web.Request, descriptor: int, span: Span) -> None:
+        """Send the bytes, or abort the connection: a client must never take a part for the whole."""
         transport = request.transport
         if transport is None:
-            raise ConnectionResetError
+            return
         window = self.settings.get("update.stall_seconds", float)
         floor = self.settings.get("update.min_download_kib_per_second", int) * _KIB
         try:
             await send_file(transport, descriptor, span.start, span.length, Pace(window, int(window * floor)))
-        except (Stalled, EOFError) as error:
-            logger.info("download cut", extra={"decision": "abort", "ctx": {"reason": type(error).__name__.lower()}})
+        except (Stalled, EOFError, OSError) as error:  # too slow, a file cut short, or the client has gone
+            reason = {"reason": type(error).__name__.lower(), "size_bytes": span.length}
+            logger.info("download ended early", extra={"decision": "abort", "ctx": reason})
             transport.abort()
-            raise ConnectionResetError from error
 
 
 def _headers(artifact: Artifact) -> dict[str, str]:
