@@ -48,7 +48,6 @@ class Host:
         self._routes: dict[AnyRole, Route] = {}
         self._supervision = Supervision(self.classify, self._note, self._patience)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changing = asyncio.Lock()
 
     # --- lifecycle ------------------------------------------------------------------------------
 
@@ -85,9 +84,12 @@ class Host:
 
     async def reconcile(self) -> None:
         """Make what runs match the settings: load what was switched on, drain what was switched off, re-order."""
-        async with self._changing:
-            self._rebuild()
-            await asyncio.gather(*map(self._reconcile_one, list(self._plugins.values())))
+        for plugin in self._plugins.values():
+            killed = self._toggles.why_off(plugin.name) in {Reason.KILLED, Reason.CORE_ONLY}
+            for provider in plugin.providers:
+                provider.killed = killed
+        self._rebuild()
+        await asyncio.gather(*map(self._reconcile_one, self._plugins.values()))
 
     # --- look-up --------------------------------------------------------------------------------
 
@@ -178,13 +180,14 @@ class Host:
         plugin.rest(phase, reason)
 
     async def _reconcile_one(self, plugin: Plugin) -> None:
-        reason = self._toggles.why_off(plugin.name)
-        if reason is Reason.NONE and plugin.phase is Phase.DISABLED:
-            await self._enable(plugin)
-        elif reason is not Reason.NONE and plugin.phase is Phase.SERVING:
-            await self._disable(plugin, reason)
-        elif reason is not Reason.NONE and plugin.phase is Phase.QUARANTINED:
-            plugin.rest(Phase.DISABLED, reason)
+        async with plugin.changing:
+            reason = self._toggles.why_off(plugin.name)
+            if reason is Reason.NONE and plugin.phase is Phase.DISABLED:
+                await self._enable(plugin)
+            elif reason is not Reason.NONE and plugin.phase is Phase.SERVING:
+                await self._disable(plugin, reason)
+            elif reason is not Reason.NONE and plugin.phase is Phase.QUARANTINED:
+                plugin.rest(Phase.DISABLED, reason)
 
     async def _enable(self, plugin: Plugin) -> None:
         self._load_one(plugin)
@@ -196,8 +199,6 @@ class Host:
         """Take it out of service at once, let running turns finish (a kill switch does not), clean up."""
         self._note(Decision.DISABLE, plugin=plugin.name, reason=reason.code)
         plugin.rest(Phase.DRAINING, reason)
-        for provider in plugin.providers:
-            provider.killed = reason is not Reason.DISABLED
         self._rebuild()
         try:
             async with asyncio.timeout(self._settings.get("plugins.drain_timeout_seconds", float)):

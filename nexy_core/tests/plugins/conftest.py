@@ -68,7 +68,6 @@ async def make_host(settings_file, log):
         settings_file.write_text("\n".join([*lines, toml]))
         config = Config.load(settings_file.parent, {})
         host = Host(config, log)
-        host.config = config
         host.load()
         hosts.append(host)
         if start:

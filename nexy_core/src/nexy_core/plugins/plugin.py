@@ -1,5 +1,6 @@
 """One plugin through its life: found, loaded, serving, draining, gone."""
 
+import asyncio
 import time
 
 import attrs
@@ -26,6 +27,7 @@ class Plugin:
     loaded: Loaded | None = None
     providers: tuple[Provider, ...] = ()
     initialize_ms: int = 0
+    changing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     @property
     def name(self) -> str:
