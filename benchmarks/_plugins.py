@@ -1,0 +1,57 @@
+"""A model and a voice that cost nothing: what is left is the server. For `plugins.modules` of a server process.
+
+The prompt "PIECES CHUNKS" asks for so many sentences, and so many audio chunks for each.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from nexy_core import (
+    AudioChunk,
+    Capability,
+    LanguageModel,
+    LiveSettings,
+    Prompt,
+    Sentence,
+    SpeechSynthesizer,
+    TextDelta,
+)
+from nexy_core import hookimpl as hook
+
+SENTENCE = "This sentence has sixty-four characters, all of them are shown. "
+CHUNK = AudioChunk(b"\1" * 8192)
+
+
+class Model(LanguageModel):
+    """Gives each sentence as one delta. What it needs of the prompt for the voice goes into the sentence's text."""
+
+    async def process(self, request: Prompt) -> AsyncIterator[TextDelta]:
+        pieces, chunks = request.text.split()
+        Voice.chunks = int(chunks)
+        for _ in range(int(pieces)):
+            yield TextDelta(SENTENCE)
+
+
+class Voice(SpeechSynthesizer):
+    """Gives ready-made chunks."""
+
+    chunks = 1
+
+    async def process(self, request: Sentence) -> AsyncIterator[AudioChunk]:  # noqa: ARG002
+        for _ in range(self.chunks):
+            yield CHUNK
+
+
+class Plugin:
+    """One capability."""
+
+    def __init__(self, capability: type[Capability[Any, Any]]) -> None:
+        self._capability = capability
+
+    @hook
+    def nexy_capabilities(self, settings: LiveSettings) -> Iterable[Capability[Any, Any]]:  # noqa: ARG002
+        return [self._capability()]
+
+
+llm = Plugin(Model)
+tts = Plugin(Voice)
