@@ -9,6 +9,8 @@ from pathlib import Path
 import attrs
 import click
 
+from nexy_core.settings import LiveSettings
+
 GROUP = "nexy.doctor"
 MEGABYTE = 1024 * 1024
 LOW_DISK_MEGABYTES = 500
@@ -28,7 +30,7 @@ class Check:
 @click.command()
 def doctor() -> int:
     """Check this installation. Exit code 1 when something needed is missing."""
-    checks = [*core_checks(), *plugin_checks()]
+    checks = [*core_checks()]
     for check in checks:
         click.echo(f"{SIGNS[check.ok]:<8} {check.name}: {check.detail}")
         if check.remedy:
@@ -74,10 +76,11 @@ def configured_checks() -> Iterable[Check]:
     free_megabytes = shutil.disk_usage(existing).free // MEGABYTE
     enough = free_megabytes > LOW_DISK_MEGABYTES
     yield Check("disk", enough or None, f"{free_megabytes} MB free for {folder}")
+    yield from plugin_checks(settings)
 
 
-def plugin_checks() -> Iterable[Check]:
-    """What installed plugins know about their own needs."""
+def plugin_checks(settings: LiveSettings) -> Iterable[Check]:
+    """What installed plugins know about their own needs, under these settings."""
     for point in metadata.entry_points(group=GROUP):
-        for name, ok, detail, remedy in point.load()():
+        for name, ok, detail, remedy in point.load()(settings):
             yield Check(name, ok, detail, remedy)
