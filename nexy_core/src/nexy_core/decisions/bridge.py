@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from nexy_core.decisions.line import Decision
 from nexy_core.decisions.log import LEVEL_NUMBERS, DecisionLog
+from nexy_core.decisions.sinks import forward_others
 
 SCOPE = "process"
 SHOWN_FRAMES = 3
@@ -40,6 +41,10 @@ class LogBridge(logging.Handler):
         decision = _WORDS.get(str(getattr(record, "decision", "")), Decision.LOG)
         ctx = self._context(record, shown=trusted)
         self._log.write(decision, scope=record.name, method=_method(record), level=_level(record), ctx=ctx)
+
+    def tell(self, name: str, level: int, text: str) -> None:
+        """A message from a logger of another kind."""
+        self.handle(logging.LogRecord(name, level, name, 0, "%s", (text,), None))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """A record that cannot be formatted is still a line."""
@@ -83,12 +88,14 @@ def bridged(log: DecisionLog) -> Iterator[LogBridge]:
     root.setLevel(logging.INFO)
     log.on_level = root.setLevel
     logging.captureWarnings(True)
+    end_forwarding = forward_others(bridge.tell)
     hooks = threading.excepthook, sys.unraisablehook
     threading.excepthook = lambda args: _died(log, "thread", args.exc_value)
     sys.unraisablehook = lambda args: _died(log, "unraisable", args.exc_value)
     try:
         yield bridge
     finally:
+        end_forwarding()
         threading.excepthook, sys.unraisablehook = hooks
         log.on_level = None
         logging.captureWarnings(False)

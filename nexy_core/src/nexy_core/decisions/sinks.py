@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Message, Record
 
 FILE_NAME = "nexy.log"
 FILE_MODE = 0o600
@@ -46,6 +46,24 @@ class Sink:
 
 def _only(token: object) -> Callable[["Record"], bool]:
     return lambda record: record["extra"].get("nexy_sink") is token
+
+
+def forward_others(tell: Callable[[str, int, str], None]) -> Callable[[], None]:
+    """Tell of messages that others give to loguru: who, level, text. Returns what ends it."""
+    from loguru import logger
+
+    def sink(message: "Message") -> None:
+        record = message.record
+        tell(record["name"] or "loguru", record["level"].no, record["message"])
+
+    handler = logger.add(
+        sink, level=0, format="", filter=lambda record: "nexy_sink" not in record["extra"], catch=False
+    )
+    return lambda: logger.remove(handler)
+
+
+def _others(record: "Record") -> bool:
+    return "nexy_sink" not in record["extra"]
 
 
 def _drop_default_handler() -> None:
