@@ -1,0 +1,97 @@
+"""What is spoken, by tables: every row states how a person would say it."""
+
+import pytest
+from nexy_filter.speech import SpeechWriter
+
+BOTH = [  # the same whoever writes out the numbers
+    ("en", "Hello there.", "Hello there."),
+    ("en", "I'm fine, that’s it — really…", "I'm fine, that’s it — really…"),
+    ("en", "**Bold** and *it*, `code`, [a link](https://x.example/y).", "Bold and it, code, a link."),
+    ("en", "**Bold one. ", "Bold one."),
+    ("en", "Bold two.** ", "Bold two."),
+    ("en", "~~Old~~ new <b>bold</b> &amp; more.", "Old new bold and more."),
+    ("en", "![A cat](cat.png) sits.", "A cat sits."),
+    ("en", "## Title\n", "Title"),
+    ("en", "> Quote\n", "Quote"),
+    ("en", "- item 😀\n", "item"),
+    ("en", "- [x] done\n", "done"),
+    ("en", "| a | b |\n", "a, b"),
+    ("en", "|---|:-:|\n", ""),
+    ("en", "---\n", ""),
+    ("en", "😀🎉", ""),
+    ("en", "Great! 👍🏽 👨‍👩‍👧", "Great!"),
+    ("en", "```py\nx = 1\n```\n", ""),
+    ("en", "snake_case and a_b stay.", "snake_case and a_b stay."),
+    ("en", "It costs $5.50, or 20% off.", "It costs five dollars fifty cents, or twenty percent off."),
+    ("en", "Pay $1.", "Pay one dollar."),
+    ("en", "€1.2M raised.", "one point two million euros raised."),
+    ("en", "Born in 1990.", "Born in nineteen ninety."),
+    ("en", "At 10:05 it was 60 km/h.", "At ten oh five it was sixty kilometers per hour."),
+    ("en", "The 1st and 22nd.", "The first and twenty second."),
+    ("en", "Wait 5-10 min.", "Wait five to ten minutes."),
+    ("en", "It is -5 outside.", "It is minus five outside."),
+    ("en", "Try v2.0 and 3.11.2.", "Try version two point zero and three point eleven point two."),
+    ("en", "See https://www.example.com/a?b=c#d.", "See example dot com."),
+    ("en", "Mail me.you@x.com.", "Mail me dot you at x dot com."),
+    ("en", "Open report.txt in Node.js.", "Open report dot txt in Node dot js."),
+    ("en", "C# and C++, .NET.", "C sharp and C plus plus, dot NET."),
+    ("en", "AT&T & more.", "AT and T and more."),
+    ("en", "2 * 3 = 6.", "two times three equals six."),
+    ("en", "E.g. this, i.e. that, etc.", "For example, this, that is, that, et cetera."),
+    ("en", "Use and/or.", "Use and or."),
+    ("en", "Salt/pepper.", "Salt or pepper."),
+    ("ru", "Привет!", "Привет!"),
+    ("ru", "Цена 5,50 руб., скидка 20%.", "Цена пять рублей пятьдесят копеек, скидка двадцать процентов."),
+    ("ru", "В 2020 году.", "В две тысячи двадцатом году."),
+    ("ru", "Сейчас 25 °C.", "Сейчас двадцать пять градусов Цельсия."),
+    ("ru", "Ехать 60 км/ч.", "Ехать шестьдесят километров в час."),
+    ("ru", "1-й и 22-го.", "первый и двадцать второго."),
+    ("ru", "Сайт https://example.com, почта a@b.ru.", "Сайт example точка com, почта a собака b точка ru."),
+    ("ru", "Хлеб, соль и т. д.", "Хлеб, соль и так далее."),
+    ("ru", "Т. е. так, напр. вот.", "То есть так, например вот."),
+    ("ru", "Он живёт на ул. Ленина.", "Он живёт на улица Ленина."),
+    ("ru", "**Жирный** `код`.", "Жирный код."),
+    ("ru", "5\u00a0км и 100\u00a0000 ₽.", "пять километров и сто тысяч рублей."),
+    ("zh", "你好，**世界**。", "你好，世界。"),
+    ("zh", "看 https://example.com/x 吧。", "看 example 点 com 吧。"),
+]
+DATES = [
+    ("en", "On 3/14/2024.", ("March fourteenth", "twenty twenty four")),
+    ("en", "On 2024-03-14.", ("March fourteenth", "twenty twenty four")),
+    ("ru", "Срок 14.03.2024.", ("четырнадцатого марта", "две тысячи двадцать", "года")),
+    ("ru", "Он родился 5 мая 1990 г. дома.", ("пятого мая", "девяностого года")),
+    ("en", "Call +1 (555) 123-4567.", ("plus one", "five five five", "one two three", "four five six seven")),
+    ("ru", "Звоните в 17:30.", ("семнадцать часов тридцать минут",)),
+]
+
+
+@pytest.fixture(scope="module", params=["damga", "plain"])
+def writer(request) -> SpeechWriter:
+    return SpeechWriter.load(request.param, ("en", "ru"))
+
+
+@pytest.mark.parametrize(("language", "written", "spoken"), BOTH)
+def test_spoken_as_a_person_would(writer: SpeechWriter, language: str, written: str, spoken: str) -> None:
+    assert writer.write(written, language) == spoken
+
+
+@pytest.mark.parametrize(("language", "written", "parts"), DATES)
+def test_dates_times_and_phones_are_words(writer: SpeechWriter, language: str, written: str, parts) -> None:
+    spoken = writer.write(written, language)
+    assert all(part in spoken for part in parts), spoken
+    assert not any(char.isdigit() for char in spoken), spoken
+
+
+def test_quick_sentences_are_those_that_stay_as_they_are(writer: SpeechWriter) -> None:
+    for language, written, _ in BOTH:
+        if writer.is_quick(written):
+            assert writer.write(written, language) == written.strip()
+
+
+def test_a_language_without_grammars_keeps_its_figures() -> None:
+    assert SpeechWriter.load("plain", ()).write("2024年", "zh") == "2024年"
+
+
+def test_long_text_reaches_the_grammars_in_short_calls() -> None:
+    spoken = SpeechWriter.load("damga", ("en",)).write("I have 5 apples and " * 50, "en")
+    assert spoken.count("five apples") == 50
