@@ -60,6 +60,9 @@ async def running(**values):
 @pytest.fixture
 def start(tmp_path):
     def start(**values):
-        return running(**{"storage__data_dir": str(tmp_path), "memory__semantic": "off"} | values)
+        return running(
+            **{"storage__data_dir": str(tmp_path), "memory__semantic": "off", "memory__recall_timeout_ms": 20_000}
+            | values
+        )
 
     return start

@@ -63,7 +63,14 @@ MEMORY = (
     Setting("memory.facts_max", int, 5, "Remembered facts a question sees at most.", minimum=0, maximum=50, live=True),
     Setting("memory.facts_tokens", int, 200, "Size of those facts at most, in estimated tokens.", minimum=0, live=True),
     Setting("memory.memories_max", int, 2_000, "Memories kept for one user; the oldest make room.", minimum=1),
-    Setting("memory.recall_timeout_ms", int, 150, "How long a question waits for facts at most.", minimum=1, live=True),
+    Setting(
+        "memory.recall_timeout_ms",
+        int,
+        120,
+        "How long a question waits for the database at most.",
+        minimum=1,
+        live=True,
+    ),
     Setting(
         "memory.semantic",
         str,

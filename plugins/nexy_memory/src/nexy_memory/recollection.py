@@ -86,14 +86,12 @@ class Recollection:
         return attrs.evolve(status, figures={**status.figures, **figures})
 
     async def process(self, request: Recall | Remember | Forget) -> AsyncGenerator[Fact | Exchange | Forgotten, None]:
-        """Exchanges (oldest first), then facts; nothing for ``Remember``; one ``Forgotten`` for ``Forget``."""
+        """As ``UserMemory`` says."""
         user = self._user(request)
         try:
             if isinstance(request, Recall):
-                for exchange in await self._history(user, request):
-                    yield exchange
-                for fact in await self._known(user, request):
-                    yield fact
+                async for event in self._recall(user, request):
+                    yield event
             elif isinstance(request, Remember):
                 await self._remember(user, request)
             else:
@@ -110,10 +108,32 @@ class Recollection:
 
     # --- recall ---------------------------------------------------------------------------------
 
-    async def _history(self, user: str, request: Recall) -> list[Exchange]:
-        if commands.parse(request.text).ask in FORGETTING:
-            return []
-        await self._resume(user)
+    async def _recall(self, user: str, request: Recall) -> AsyncGenerator[Fact | Exchange, None]:
+        """What is in process memory comes first; a late or lost database takes nothing from it."""
+        command = commands.parse(request.text)
+        if command.ask in FORGETTING:
+            yield Fact("The user's request to forget is being carried out.", NOTICE)
+            return
+        deadline = asyncio.get_running_loop().time() + self._settings.get("memory.recall_timeout_ms", int) / 1000
+        await self._by(deadline, self._resume(user))
+        for exchange in self._history(user, request):
+            yield exchange
+        for fact in await self._by(deadline, self._facts_and_notices(user, request.text, command)) or ():
+            yield fact
+
+    async def _by(self, deadline: float, work: Awaitable[T]) -> T | None:
+        """A turn never waits for the database longer than the setting says, and goes on without it."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError:
+            reason = "recall_late"
+        except Unavailable as error:
+            reason = error.reason
+        log.warning("memory could not be recalled", extra={"decision": "degrade", "ctx": {"reason": reason}})
+        return None
+
+    def _history(self, user: str, request: Recall) -> list[Exchange]:
         turns = self._recent.turns(user, now=now())
         if self._settings.get("memory.history_scope", str) == "session":
             turns = [turn for turn in turns if turn.session_id == request.session_id]
@@ -126,21 +146,10 @@ class Recollection:
         if self._recent.knows(user):
             return
         since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
-        try:
-            stored = await self._in_time(
-                self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
-            )
-        except (Unavailable, Degraded):
-            return  # the facts that follow say it
+        stored = await self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
         self._recent.visit(user, now())
         for turn in stored:
             self._recent.add(user, turn)
-
-    async def _known(self, user: str, request: Recall) -> list[Fact]:
-        command = commands.parse(request.text)
-        if command.ask in FORGETTING:
-            return [Fact("The user's request to forget is being carried out.", NOTICE)]
-        return await self._in_time(self._facts_and_notices(user, request.text, command))
 
     async def _facts_and_notices(self, user: str, text: str, command: Command) -> list[Fact]:
         consent = await self._consent(user)
@@ -151,13 +160,6 @@ class Recollection:
         if not consent or self._forgetting.pending(user) or not self._settings.get("memory.facts_max", int):
             return []
         return await self._facts.recall(user, text, command)
-
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        """A turn never waits for memory longer than the setting says."""
-        try:
-            return await asyncio.wait_for(work, self._settings.get("memory.recall_timeout_ms", int) / 1000)
-        except TimeoutError as error:
-            raise Degraded("Memory is late.", reason="recall_late") from error
 
     # --- remember -------------------------------------------------------------------------------
 
