@@ -29,26 +29,17 @@ def site(tmp_path):
     folder = tmp_path / "site"
     joe = find_voice("joe", tmp_path)
     entries = {}
-    for key, family in [(KEY, "ru"), ("ru_RU-denis-medium", "ru"), ("de_DE-eva_k-x_low", "de")]:
+    for key, english in [(KEY, "Russian"), ("ru_RU-denis-medium", "Russian"), ("de_DE-eva_k-x_low", "German")]:
+        code, name, quality = key.split("-")
         files = {}
         for path in (joe, joe.with_name(joe.name + ".json")):
-            body = path.read_bytes()
-            where = f"{family}/{key}{path.name.removeprefix('en_US-joe-medium')}"
+            body = path.read_bytes() if key == KEY else b"small"
+            where = f"{code[:2]}/{key}{path.name.removeprefix('en_US-joe-medium')}"
             (folder / where).parent.mkdir(parents=True, exist_ok=True)
             (folder / where).write_bytes(body)
             files[where] = {"size_bytes": len(body), "md5_digest": hashlib.md5(body).hexdigest()}
-        language = {
-            "code": key.split("-")[0],
-            "family": family,
-            "name_english": {"ru": "Russian"}.get(family, "German"),
-        }
-        entries[key] = {
-            "name": key.split("-")[1],
-            "language": language,
-            "quality": "medium",
-            "files": files,
-            "aliases": [],
-        }
+        language = {"code": code, "family": code[:2], "name_english": english}
+        entries[key] = {"name": name, "language": language, "quality": quality, "files": files, "aliases": []}
     entries["new_format"] = {"something": "else"}
     entries["../../evil"] = entries[KEY]
     (folder / "voices.json").write_text(json.dumps(entries))
