@@ -1,8 +1,10 @@
 """The plugin's settings without the core's configuration, and the real voice."""
 
+import functools
 from collections.abc import Callable
 
 import pytest
+from nexy_tts import engine, shelf
 from nexy_tts.options import SETTINGS
 from nexy_tts.synthesizer import PiperSynthesizer
 
@@ -21,8 +23,16 @@ def make_settings(tmp_path) -> Callable[..., LiveSettings]:
     return make
 
 
+@pytest.fixture(scope="session")
+def load_once():
+    """The real loader, which loads the packaged voice once for all tests."""
+    cached = functools.cache(engine.load_voice)
+    return lambda name, path, threads: (cached if name == "joe" else engine.load_voice)(name, path, threads)
+
+
 @pytest.fixture
-async def make_synthesizer(make_settings):
+async def make_synthesizer(make_settings, load_once, monkeypatch):
+    monkeypatch.setattr(shelf, "load_voice", load_once)
     made = []
 
     async def make(**changes: object) -> PiperSynthesizer:

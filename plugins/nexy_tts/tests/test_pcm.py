@@ -24,7 +24,7 @@ def noise(seconds: float, rate: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 44_100, 48_000])
 def test_one_stretch_is_one_resampling(rate) -> None:
     wave = noise(0.5, rate)
-    made = np.frombuffer(PcmStream(rate, 1.0).feed(wave, last=True), "<i2")
+    made = np.frombuffer(PcmStream(rate, 1.0).feed(wave, float(np.abs(wave).max()), last=True), "<i2")
     whole = soxr.resample(wave / np.abs(wave).max(), rate, 48_000)
     assert len(made) == len(whole)
     assert np.corrcoef(made, whole)[0, 1] > 0.99999
@@ -32,7 +32,7 @@ def test_one_stretch_is_one_resampling(rate) -> None:
 
 def test_nothing_is_clipped_even_where_resampling_overshoots() -> None:
     square = np.sign(np.sin(np.arange(22_050) * 0.05)).astype(np.float32)
-    made = np.frombuffer(PcmStream(22_050, 1.0).feed(square, last=True), "<i2")
+    made = np.frombuffer(PcmStream(22_050, 1.0).feed(square, 1.0, last=True), "<i2")
     assert np.abs(made.astype(int)).max() < 32767
     assert np.abs(made.astype(int)).max() > 32000
 
@@ -43,18 +43,18 @@ def test_stretches_join_without_a_seam(cuts) -> None:
     tone = np.sin(np.arange(22_050) * 0.02).astype(np.float32)
     stream = PcmStream(22_050, 0.5)
     parts = np.split(tone, cuts)
-    made = np.frombuffer(b"".join(stream.feed(part, last=part is parts[-1]) for part in parts), "<i2")
+    made = np.frombuffer(b"".join(stream.feed(part, 1.0, last=part is parts[-1]) for part in parts), "<i2")
     assert len(made) == 48_000
 
 
 def test_volume_scales_and_silence_stays_silent() -> None:
     wave = noise(0.2, 22_050)
-    loud = np.frombuffer(PcmStream(22_050, 1.0).feed(wave, last=True), "<i2").astype(float)
-    soft = np.frombuffer(PcmStream(22_050, 0.25).feed(wave, last=True), "<i2").astype(float)
+    loud = np.frombuffer(PcmStream(22_050, 1.0).feed(wave, float(np.abs(wave).max()), last=True), "<i2").astype(float)
+    soft = np.frombuffer(PcmStream(22_050, 0.25).feed(wave, float(np.abs(wave).max()), last=True), "<i2").astype(float)
     assert np.abs(soft).max() == pytest.approx(np.abs(loud).max() / 4, rel=0.01)
-    silent = PcmStream(22_050, 1.0).feed(np.zeros(1000, np.float32), last=True)
+    silent = PcmStream(22_050, 1.0).feed(np.zeros(1000, np.float32), 0.0, last=True)
     assert silent == bytes(len(silent))
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert PcmStream(22_050, 1.0).feed(np.zeros(0, np.float32), last=True) == b""
+    assert PcmStream(22_050, 1.0).feed(np.zeros(0, np.float32), 0.0, last=True) == b""

@@ -1,7 +1,6 @@
-"""One loaded Piper voice: phonemes by Piper, inference by sessions of our own that can be stopped."""
+"""One loaded Piper voice: phonemes by Piper, sound by its model cut in two."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,63 +8,39 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from nexy_tts.graph import NotCuttable, cut
 from nexy_tts.options import Style
+from nexy_tts.sessions import Array, Pair, Stop, SynthesisFailed, open_pair, runtime_errors
 
 Samples = npt.NDArray[np.float32]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 192_000
-_QUIET = 4  # only fatal errors: the rest arrives as exceptions, with a reason of ours
-_WARM_TEXT = "Ready when you are, ask me anything."
+_MAX_MODEL_BYTES = 1024**3
+_WARM_TEXTS = ("Ready when you are, ask me anything.", "Yes!")
+_CALM = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
+_CONTEXT_FRAMES = (12, 24, 48)  # Piper's medium voices need 12, larger ones more: found out at load
+_SAME = 1e-4
 
 
 class VoiceBroken(Exception):
     """A voice's files cannot be used; the text says what is wrong, without the folder."""
 
 
-class SynthesisFailed(Exception):
-    """The inference failed or made nonsense."""
+@attrs.frozen(eq=False)
+class Stretch:
+    """Phonemes on their way to sound: ``[1, channels, frames]``, and how many frames each phoneme id lasts."""
 
-
-class Stop:
-    """Stops one inference, from any thread, before or while it runs."""
-
-    def __init__(self) -> None:
-        import onnxruntime
-
-        self.run_options = onnxruntime.RunOptions()
-
-    def set(self) -> None:
-        self.run_options.terminate = True
-
-    def is_set(self) -> bool:
-        return bool(self.run_options.terminate)
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """ONNX Runtime's exceptions: they share no base but ``Exception``."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    found = (value for value in vars(state).values() if isinstance(value, type))
-    return (RuntimeError, OSError, *(kind for kind in found if issubclass(kind, Exception)))
-
-
-def _session(model: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    # As fast as all optimisations, loaded in half the time.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    # Threads that spin between operators burn a tenth more CPU to be hardly sooner.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    latent: Array
+    frames: int
+    durations: Array | None = None
 
 
 @attrs.frozen(eq=False)
 class Voice:
-    """A loaded voice. ``narrow`` runs on one thread, ``wide`` on all of them: sooner when nobody else waits."""
+    """A loaded voice. ``back`` is ``None`` for a model that could not be cut: it is then run whole.
+
+    ``peak`` is its usual loudest sample.
+    """
 
     name: str
     language: str
@@ -73,50 +48,139 @@ class Voice:
     size_bytes: int
     fingerprint: str
     piper: Any
-    narrow: Any
-    wide: Any
-    errors: tuple[type[Exception], ...]
+    front: Pair
+    back: Pair | None
+    latent: str = ""
+    samples_per_frame: int = 256
+    context_frames: int = 0
+    peak: float = 1.0
 
     def phonemes(self, text: str) -> list[list[str]]:
         """The phonemes of each sentence in ``text``. Under a millisecond for a sentence; holds the GIL."""
         return [sentence for sentence in self.piper.phonemize(text) if sentence]
 
-    def run(self, phonemes: list[str], style: Style, stop: Stop, *, wide: bool = False) -> Samples:
-        """Speak ``phonemes``: ``[samples] float32`` at ``sample_rate_hz``, in -1..1; empty when stopped.
+    def start(self, phonemes: list[str], style: Style, stop: Stop, *, wide: bool = False) -> Stretch:
+        """Everything up to the sound: a quarter of the work. Raises ``Stopped`` or ``SynthesisFailed``."""
+        outputs = self.front.run(self._feed(self.piper.phonemes_to_ids(phonemes), style), stop, wide=wide)
+        if self.back is None:
+            sound = outputs[0].reshape(-1)
+            return Stretch(sound, -(-len(sound) // self.samples_per_frame))
+        return Stretch(outputs[0], outputs[0].shape[2], outputs[1].reshape(-1))
 
-        Raises ``SynthesisFailed``.
+    def decode(self, stretch: Stretch, start: int, end: int, stop: Stop, *, wide: bool = False) -> Samples:
+        """The sound of the frames ``start`` to ``end``: ``[samples] float32`` at ``sample_rate_hz``, in -1..1.
+
+        The same whatever the window is. Raises ``Stopped`` or ``SynthesisFailed``.
         """
-        feed = self._feed(self.piper.phonemes_to_ids(phonemes), style)
-        try:
-            result = (self.wide if wide else self.narrow).run(None, feed, stop.run_options)
-        except self.errors as error:
-            if stop.is_set():
-                return np.zeros(0, np.float32)
-            raise SynthesisFailed(type(error).__name__) from error
-        samples: Samples = np.asarray(result[0], np.float32).reshape(-1)
-        if not np.isfinite(samples).all():
-            raise SynthesisFailed("the voice made sound that is not a number")
-        return samples
+        if self.back is None:
+            return np.asarray(stretch.latent[start * self.samples_per_frame : end * self.samples_per_frame], np.float32)
+        first = max(0, start - self.context_frames)
+        window = stretch.latent[:, :, first : end + self.context_frames]
+        feed = {self.latent: window} | self.speaker()
+        sound: Samples = np.asarray(self.back.run(feed, stop, wide=wide)[0], np.float32).reshape(-1)
+        return sound[(start - first) * self.samples_per_frame : (end - first) * self.samples_per_frame]
 
-    def _feed(self, ids: list[int], style: Style) -> dict[str, npt.NDArray[Any]]:
+    def _feed(self, ids: list[int], style: Style) -> dict[str, Array]:
         config = self.piper.config
         noise = config.noise_scale if style.noise_scale < 0 else style.noise_scale
         noise_w = config.noise_w_scale if style.noise_w < 0 else style.noise_w
-        feed: dict[str, npt.NDArray[Any]] = {
+        feed: dict[str, Array] = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
             "scales": np.array([noise, config.length_scale / style.rate, noise_w], np.float32),
         }
-        if config.num_speakers > 1:
-            feed["sid"] = np.array([config.default_speaker_id], np.int64)
-        return feed
+        return feed | self.speaker()
 
-    def warm_up(self) -> None:
-        """Run each session once: the first run of a session is a third slower."""
-        calm = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
-        for wide in (False, True):
-            for sentence in self.phonemes(_WARM_TEXT):
-                self.run(sentence, calm, Stop(), wide=wide)
+    def speaker(self) -> dict[str, Array]:
+        """What a model of several speakers is fed besides."""
+        config = self.piper.config
+        return {"sid": np.array([config.default_speaker_id], np.int64)} if config.num_speakers > 1 else {}
+
+
+def base_language(tag: str) -> str:
+    """``en`` of ``en-US``, ``en_US`` and ``EN``."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def load_voice(name: str, model: Path, threads: int) -> Voice:
+    """Load and warm a voice from ``model`` and the ``.onnx.json`` beside it: about a second. Raises ``VoiceBroken``."""
+    from piper import PiperVoice
+
+    config, language = _config(model.with_name(model.name + ".json"))
+    data, stamp = _model(model)
+    try:
+        pairs = _open(data, threads)
+    except runtime_errors() as error:
+        raise VoiceBroken(f"its model cannot be loaded ({type(error).__name__})") from error
+    voice = Voice(
+        name=name,
+        language=language,
+        sample_rate_hz=config.sample_rate,
+        size_bytes=len(data) * (2 if threads > 1 else 1),
+        fingerprint=f"{name}:{len(data)}:{stamp}",
+        piper=PiperVoice(session=None, config=config),
+        front=pairs[0],
+        back=pairs[1],
+        latent=pairs[2],
+        samples_per_frame=config.hop_length,
+    )
+    try:
+        return _calibrated(voice) or _calibrated(_whole(voice, data, threads)) or voice
+    except (SynthesisFailed, ValueError, KeyError) as error:
+        raise VoiceBroken(f"it cannot speak ({error})") from error
+
+
+def _open(data: bytes, threads: int) -> tuple[Pair, Pair | None, str]:
+    try:
+        halves = cut(data)
+    except NotCuttable:
+        return open_pair(data, threads), None, ""
+    return open_pair(halves.front, threads), open_pair(halves.back, threads), halves.latent
+
+
+def _whole(voice: Voice, data: bytes, threads: int) -> Voice:
+    return attrs.evolve(voice, front=open_pair(data, threads), back=None)
+
+
+def _calibrated(voice: Voice) -> Voice | None:
+    """The voice, warm, with its usual peak and how far its second half looks; ``None`` if that cannot be found."""
+    stretch, peak = _warm(voice, _WARM_TEXTS[0], wide=True)
+    if voice.back is not None:
+        found = _with_context(voice, voice.back, stretch)
+        if found is None:
+            return None
+        voice = found
+    return attrs.evolve(voice, peak=max(peak, *(_warm(voice, text, wide=False)[1] for text in _WARM_TEXTS)) or 1.0)
+
+
+def _warm(voice: Voice, text: str, *, wide: bool) -> tuple[Stretch, float]:
+    phonemes = [phoneme for sentence in voice.phonemes(text) for phoneme in sentence]
+    stretch = voice.start(phonemes, _CALM, Stop(), wide=wide)
+    sound = voice.decode(stretch, 0, stretch.frames, Stop(), wide=wide)
+    return stretch, float(np.abs(sound).max(initial=0.0))
+
+
+def _with_context(voice: Voice, back: Pair, stretch: Stretch) -> Voice | None:
+    whole = back.run({voice.latent: stretch.latent} | voice.speaker(), Stop(), wide=True)[0].reshape(-1)
+    if len(whole) % stretch.frames:
+        return None
+    middle, size = stretch.frames // 2, len(whole) // stretch.frames
+    for context in _CONTEXT_FRAMES:
+        trial = attrs.evolve(voice, context_frames=context, samples_per_frame=size)
+        parts = (trial.decode(stretch, 0, middle, Stop()), trial.decode(stretch, middle, stretch.frames, Stop()))
+        if np.abs(np.concatenate(parts) - whole).max() < _SAME:
+            return trial
+    return None
+
+
+def _model(path: Path) -> tuple[bytes, int]:
+    try:
+        stat = path.stat()
+        if stat.st_size > _MAX_MODEL_BYTES:
+            raise VoiceBroken(f"its model is larger than {_MAX_MODEL_BYTES} bytes")
+        return path.read_bytes(), stat.st_mtime_ns
+    except OSError as error:
+        raise VoiceBroken(f"its model cannot be read ({type(error).__name__})") from error
 
 
 def _config(path: Path) -> tuple[Any, str]:
@@ -132,42 +196,3 @@ def _config(path: Path) -> tuple[Any, str]:
     if not isinstance(config.sample_rate, int) or not _MIN_RATE_HZ <= config.sample_rate <= _MAX_RATE_HZ:
         raise VoiceBroken(f"its sample rate {config.sample_rate!r} is out of range")
     return config, base_language(language)
-
-
-def base_language(tag: str) -> str:
-    """``en`` of ``en-US``, ``en_US`` and ``EN``."""
-    return tag.replace("_", "-").partition("-")[0].lower()
-
-
-def load_voice(name: str, model: Path, threads: int) -> Voice:
-    """Load and warm a voice from ``model`` and the ``.onnx.json`` beside it: about 0.7 s. Raises ``VoiceBroken``."""
-    from piper import PiperVoice
-
-    config, language = _config(model.with_name(model.name + ".json"))
-    errors = _runtime_errors()
-
-    def loaded(build: Callable[[], Any]) -> Any:
-        try:
-            return build()
-        except errors as error:
-            raise VoiceBroken(f"its model cannot be loaded ({type(error).__name__})") from error
-
-    stat = loaded(model.stat)
-    narrow = loaded(lambda: _session(model, 1))
-    wide = loaded(lambda: _session(model, threads)) if threads > 1 else narrow
-    voice = Voice(
-        name=name,
-        language=language,
-        sample_rate_hz=config.sample_rate,
-        size_bytes=stat.st_size * (1 if wide is narrow else 2),
-        fingerprint=f"{name}:{stat.st_size}:{stat.st_mtime_ns}",
-        piper=PiperVoice(session=narrow, config=config),
-        narrow=narrow,
-        wide=wide,
-        errors=errors,
-    )
-    try:
-        voice.warm_up()
-    except (SynthesisFailed, ValueError, KeyError) as error:
-        raise VoiceBroken(f"it cannot speak ({error})") from error
-    return voice

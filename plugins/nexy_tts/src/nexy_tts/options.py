@@ -67,6 +67,15 @@ SETTINGS = (
         live=True,
     ),
     Setting("tts.max_phonemes", int, 240, "Longest stretch made in one go; longer is cut at a pause.", minimum=20),
+    Setting(
+        "tts.level_seconds",
+        float,
+        3.0,
+        "How much of a sentence is made before its loudest sound sets its level; 0: the voice's usual level, sooner.",
+        minimum=0.0,
+        maximum=60.0,
+        live=True,
+    ),
     Setting("tts.cache_bytes", int, 16 * _MIB, "Finished phrases kept in memory; 0: none.", minimum=0),
     Setting(
         "tts.memory_bytes", int, 1024 * _MIB, "Memory for loaded voices; the least used one makes room.", minimum=0
@@ -82,6 +91,7 @@ class Style:
     volume: float
     noise_scale: float
     noise_w: float
+    level_seconds: float = 0.0
 
 
 def style(settings: LiveSettings) -> Style:
@@ -91,6 +101,7 @@ def style(settings: LiveSettings) -> Style:
         volume=settings.get("tts.volume", float),
         noise_scale=settings.get("tts.noise_scale", float),
         noise_w=settings.get("tts.noise_w", float),
+        level_seconds=settings.get("tts.level_seconds", float),
     )
 
 

@@ -6,19 +6,20 @@ from typing import Any
 import numpy as np
 
 from nexy_core import SAMPLE_RATE_HZ
-from nexy_tts.engine import Samples
+from nexy_tts.sessions import Array
 
 BYTES_PER_SECOND = SAMPLE_RATE_HZ * 2
 _FULL_SCALE = 32767
+_KNEE = 0.97  # of full scale: where the bend begins
 _SILENCE = 1e-8
-_HIGHEST = 0.999  # of full scale, so that rounding cannot reach the rail
+_NEARLY = 0.995  # so that rounding cannot reach the rail
 
 
 class PcmStream:
-    """Joins the stretches of one piece of speech into one seamless ``int16`` stream at 48 kHz.
+    """Joins the windows of one piece of speech into one seamless ``int16`` stream at 48 kHz.
 
-    Each sentence is raised to full scale, as Piper does, and lowered again where resampling overshoots:
-    nothing is ever clipped.
+    Where the sound would leave the range, after resampling or because a sentence grows louder than it began, it is
+    bent softly below full scale, never clipped.
     """
 
     def __init__(self, sample_rate_hz: int, volume: float) -> None:
@@ -27,14 +28,22 @@ class PcmStream:
         self._resampler: Any = soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
         self._volume = volume
 
-    def feed(self, samples: Samples, *, last: bool) -> bytes:
-        """The next bytes; ``last`` flushes what the resampler holds back."""
-        peak = float(np.abs(samples).max(initial=0.0))
-        level = samples / peak if peak > _SILENCE else np.zeros_like(samples)
-        made = self._resampler.resample_chunk(level.astype(np.float32), last=last)
-        overshoot = max(1.0, float(np.abs(made).max(initial=0.0)) / _HIGHEST)
-        pcm: bytes = np.rint(made * (self._volume * _FULL_SCALE / overshoot)).astype("<i2").tobytes()
+    def feed(self, samples: Array, peak: float, *, last: bool) -> bytes:
+        """The next bytes, with ``peak`` raised to full scale; ``last`` flushes what the resampler holds back."""
+        level = samples * (1.0 / peak) if peak > _SILENCE else np.zeros_like(samples)
+        made = self._resampler.resample_chunk(np.ascontiguousarray(level, np.float32), last=last)
+        pcm: bytes = np.rint(_bend(made) * (self._volume * _FULL_SCALE)).astype("<i2").tobytes()
         return pcm
+
+
+def _bend(wave: Array) -> Array:
+    """``wave`` with everything beyond the knee bent towards, and never to, full scale."""
+    beyond = np.abs(wave) - _KNEE
+    if beyond.max(initial=-1.0) <= 0:
+        return wave
+    room = 1.0 - _KNEE
+    bent = np.sign(wave) * (_KNEE + room * np.tanh(beyond / room) * _NEARLY)
+    return np.where(beyond > 0, bent, wave)
 
 
 class Chunker:
@@ -45,7 +54,7 @@ class Chunker:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The full chunks there are now. One chunk is always held back, so that ``rest`` is never empty."""
+        """The full chunks there are now. The last is held back, so that ``rest`` is never empty."""
         data = self._rest + data
         end = max(0, len(data) - 1) // self._chunk_bytes * self._chunk_bytes
         self._rest = data[end:]

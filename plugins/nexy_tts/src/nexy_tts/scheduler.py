@@ -24,22 +24,23 @@ _CLOSED = "Speech is shutting down."
 
 @attrs.frozen
 class Work(Generic[T]):
-    """Something to make. ``call(wide)`` runs in a thread; ``stop`` ends it early, from any thread.
+    """One step of a turn's speech. ``call(wide)`` runs in a thread; ``stop`` ends it early, from any thread.
 
-    ``seconds`` is the guess of how much speech it makes; ``measure`` says how much it made.
+    ``seconds`` is the guess of how much sound it gives the listener; ``measure`` says how much was made, and how much
+    of it the listener got. Among equals the smaller ``ticket`` is first.
     """
 
     turn_id: str
+    ticket: int
     seconds: float
     call: Callable[[bool], T]
     stop: Callable[[], None]
-    measure: Callable[[T], float]
+    measure: Callable[[T], tuple[float, float]]
 
 
 @attrs.define(eq=False)
 class _Job:
     work: Work[Any]
-    number: int
     future: asyncio.Future[Any]
     wide: bool = False
     lost: bool = False
@@ -75,7 +76,7 @@ class Scheduler:
             raise Unavailable(_CLOSED)
         if len(self._waiting) >= self._queue_size:
             raise Degraded("The server has too much to say.", reason="speech_queue_full")
-        job = _Job(work, next(self._numbers), asyncio.get_running_loop().create_future())
+        job = _Job(work, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._dispatch()
         try:
@@ -87,17 +88,18 @@ class Scheduler:
             self._abandon(job)
         return result
 
+    def ticket(self) -> int:
+        """A number larger than all before, for a piece of speech."""
+        return next(self._numbers)
+
     def credit(self, turn_id: str, seconds: float) -> None:
-        """The turn got ``seconds`` of sound (none taken back)."""
+        """The turn gets ``seconds`` more of sound."""
+        if seconds <= 0:
+            return
         self._ends[turn_id] = max(self._ends.get(turn_id, 0.0), self._clock()) + seconds
         self._ends.move_to_end(turn_id)
         while len(self._ends) > _MAX_TURNS:
             self._ends.popitem(last=False)
-
-    @property
-    def owed_seconds(self) -> float:
-        """Speech accepted and not yet made."""
-        return sum(job.work.seconds for job in (*self._waiting, *self._running))
 
     @property
     def speed(self) -> float:
@@ -115,7 +117,7 @@ class Scheduler:
         return await self._pool.stop(_CLEANUP_SECONDS)
 
     def _urgency(self, job: _Job) -> tuple[float, int]:
-        return (self._ends.get(job.work.turn_id, float("-inf")), job.number)
+        return (self._ends.get(job.work.turn_id, float("-inf")), job.work.ticket)
 
     def _dispatch(self) -> None:
         while self._waiting and len(self._running) < self.workers:
@@ -131,23 +133,25 @@ class Scheduler:
         self._running.discard(job)
         self.lost -= job.lost
         if error is None:
-            self._learn(job, job.work.measure(result))
+            self._learn(job, *job.work.measure(result))
         if not job.future.done():
             job.future.set_result(result) if error is None else job.future.set_exception(error)
         self._dispatch()
 
-    def _learn(self, job: _Job, made_seconds: float) -> None:
+    def _learn(self, job: _Job, made_seconds: float, released_seconds: float) -> None:
         if job.future.done() or not made_seconds:  # stopped early: says nothing about the speed
             return
-        self._correct(job.work.turn_id, made_seconds - job.work.seconds)
+        self._correct(job.work, released_seconds)
         spent = (self._clock() - job.started) * (self.workers if job.wide else 1)
         self._made_seconds = self._made_seconds * _DECAY + made_seconds
         self._worked_seconds = self._worked_seconds * _DECAY + spent
 
-    def _correct(self, turn_id: str, seconds: float) -> None:
+    def _correct(self, work: Work[Any], released_seconds: float) -> None:
         """Put right what a guess got wrong."""
-        if turn_id in self._ends:
-            self._ends[turn_id] += seconds
+        if work.seconds > 0 and work.turn_id in self._ends:
+            self._ends[work.turn_id] += released_seconds - work.seconds
+        else:
+            self.credit(work.turn_id, released_seconds)
 
     def _abandon(self, job: _Job) -> None:
         """Nobody waits for ``job`` any more."""

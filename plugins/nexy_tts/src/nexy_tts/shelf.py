@@ -123,7 +123,7 @@ class Shelf:
 
     def _work(self, name: str, path: Path) -> Work[Voice]:
         threads = self._scheduler.workers
-        return Work("", 0.0, lambda _wide: load_voice(name, path, threads), lambda: None, lambda _voice: 0.0)
+        return Work("", 0, 0.0, lambda _wide: load_voice(name, path, threads), lambda: None, lambda _voice: (0.0, 0.0))
 
     def _make_room(self, name: str, path: Path) -> None:
         sessions = 1 if self._scheduler.workers == 1 else 2

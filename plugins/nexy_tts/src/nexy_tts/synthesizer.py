@@ -7,13 +7,12 @@ from contextlib import aclosing
 from nexy_core import AudioChunk, Degraded, Health, LiveSettings, Sentence, SpeechSynthesizer, Status
 from nexy_tts import options
 from nexy_tts.cache import Phrase, PhraseCache, phrase_key
-from nexy_tts.engine import SynthesisFailed, Voice
-from nexy_tts.pcm import Chunker
+from nexy_tts.engine import Voice
+from nexy_tts.pcm import BYTES_PER_SECOND, Chunker
 from nexy_tts.scheduler import Scheduler, Work
+from nexy_tts.sessions import Stopped, SynthesisFailed
 from nexy_tts.shelf import Shelf
-from nexy_tts.utterance import Utterance, pcm_seconds
-
-_SECONDS_PER_CHAR = 0.065
+from nexy_tts.utterance import Made, Utterance
 
 
 class PiperSynthesizer(SpeechSynthesizer):
@@ -24,6 +23,7 @@ class PiperSynthesizer(SpeechSynthesizer):
         self._cache = PhraseCache(settings.get("tts.cache_bytes", int))
         self._scheduler: Scheduler | None = None
         self._shelf: Shelf | None = None
+        self._speaking: set[Utterance] = set()
         self._stopped = False
 
     async def initialize(self) -> None:
@@ -68,24 +68,27 @@ class PiperSynthesizer(SpeechSynthesizer):
         self, scheduler: Scheduler, voice: Voice, turn_id: str, text: str, style: options.Style, key: bytes
     ) -> AsyncGenerator[bytes, None]:
         if phrase := self._cache.get(key):
-            scheduler.credit(turn_id, pcm_seconds(phrase.pcm))
+            scheduler.credit(turn_id, len(phrase.pcm) / BYTES_PER_SECOND)
             yield phrase.pcm
             return
         utterance = Utterance(voice, text, style, self._max_phonemes)
-        made = bytearray()
-        while not utterance.finished:
-            seconds = min(len(text), self._max_phonemes) * _SECONDS_PER_CHAR / style.rate
-            work = Work(turn_id, seconds, utterance.next_pcm, utterance.stop.set, pcm_seconds)
-            pcm = await self._make(scheduler, work)
-            if len(made) <= self._cache.max_entry_bytes:
-                made += pcm
-            yield pcm
-        self._cache.put(key, Phrase(bytes(made)))
+        self._speaking.add(utterance)
+        ticket, whole = scheduler.ticket(), bytearray()
+        try:
+            while not utterance.finished:
+                made = await self._make(scheduler, turn_id, ticket, utterance)
+                if len(whole) <= self._cache.max_entry_bytes:
+                    whole += made.pcm
+                yield made.pcm
+        finally:
+            self._speaking.discard(utterance)
+        self._cache.put(key, Phrase(bytes(whole)))
 
-    async def _make(self, scheduler: Scheduler, work: Work[bytes]) -> bytes:
+    async def _make(self, scheduler: Scheduler, turn_id: str, ticket: int, utterance: Utterance) -> Made:
+        work = Work(turn_id, ticket, utterance.next_seconds, utterance.make, utterance.stop.set, _measure)
         try:
             return await scheduler.run(work, self._settings.get("tts.timeout_seconds", float))
-        except (SynthesisFailed, ValueError, KeyError) as error:
+        except (SynthesisFailed, Stopped, ValueError, KeyError) as error:
             raise Degraded("The voice failed.", reason="synthesis_failed") from error
 
     async def cleanup(self) -> None:
@@ -104,7 +107,7 @@ class PiperSynthesizer(SpeechSynthesizer):
         if self._scheduler is None or self._shelf is None:
             return Status(Health.STARTING)
         figures: dict[str, float | int | str] = {
-            "owed_seconds": round(self._scheduler.owed_seconds, 3),
+            "owed_seconds": round(sum(speech.owed_seconds for speech in self._speaking), 3),
             "speed": round(self._scheduler.speed, 2),
             "workers": self._scheduler.workers,
             "workers_lost": self._scheduler.lost,
@@ -116,3 +119,7 @@ class PiperSynthesizer(SpeechSynthesizer):
             problems.append(f"{self._scheduler.lost} synthesis threads hang; restart the server")
         health = Health.DEGRADED if problems else Health.READY
         return Status(health, " ".join(problems), figures)
+
+
+def _measure(made: Made) -> tuple[float, float]:
+    return made.seconds, made.released_seconds

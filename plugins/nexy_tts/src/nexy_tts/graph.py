@@ -1,0 +1,187 @@
+"""Cuts a Piper model in two: text to latent frames, and latent frames to sound.
+
+The second half looks only a dozen frames around itself, so it can run window by window with the very same result:
+the first sound does not wait for the whole sentence, and an urgent turn does not wait for a long one.
+An ``.onnx`` file is a protobuf message; the few fields that matter are read here, the weights stay slices.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+_MODEL_GRAPH = 7
+_NODE, _INITIALIZER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_TYPE = 1, 2, 3, 4
+_TENSOR_NAME, _VALUE_NAME, _VALUE_TYPE = 8, 1, 2
+_FLOAT_TENSOR = b"\x0a\x02\x08\x01"  # TypeProto{tensor_type{elem_type: FLOAT}}
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_CONTINUES, _PAYLOAD, _PAYLOAD_BITS, _TYPE_BITS = 0x80, 0x7F, 7, 3
+_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
+
+
+class NotCuttable(ValueError):
+    """The model is not built as Piper builds them."""
+
+
+@attrs.frozen
+class Halves:
+    """Both models; ``latent`` flows between them, ``durations`` is the first one's output of frames a phoneme id."""
+
+    front: bytes = attrs.field(repr=False)
+    back: bytes = attrs.field(repr=False)
+    latent: str
+    durations: str
+
+
+@attrs.frozen
+class _Field:
+    number: int
+    raw: memoryview  # with its tag, to be copied as it is
+    body: memoryview
+
+
+@attrs.frozen
+class _Node:
+    raw: memoryview
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@attrs.frozen
+class _Graph:
+    nodes: tuple[_Node, ...]
+    weights: dict[str, memoryview]
+    inputs: dict[str, memoryview]
+    outputs: tuple[str, ...]
+    rest: tuple[memoryview, ...]
+    around: tuple[memoryview, ...]
+
+
+def cut(model: bytes) -> Halves:
+    """The two halves of ``model``. Raises ``NotCuttable``."""
+    try:
+        graph = _read(memoryview(model))
+        entrance = _only(node for node in graph.nodes if node.kind == "Conv" and node.name.endswith("/conv_pre/Conv"))
+        durations = _only(node for node in graph.nodes if node.kind == "Ceil").outputs[0]
+        latent = entrance.inputs[0]
+        front = _part(graph, (latent, durations), ())
+        back = _part(graph, graph.outputs[:1], (latent,))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise NotCuttable("not a model of Piper's kind") from error
+    return Halves(front, back, latent, durations)
+
+
+def _only(nodes: Iterable[_Node]) -> _Node:
+    found = list(nodes)
+    if len(found) != 1:
+        raise NotCuttable("not a model of Piper's kind")
+    return found[0]
+
+
+def _part(graph: _Graph, outputs: tuple[str, ...], cut_at: tuple[str, ...]) -> bytes:
+    """The model that computes ``outputs`` and takes ``cut_at`` as given."""
+    needed = _needed(graph, outputs, set(cut_at))
+    nodes = [node for node in graph.nodes if needed.intersection(node.outputs)]
+    used = {name for node in nodes for name in node.inputs}
+    pieces: list[bytes | memoryview] = [*graph.rest, *(node.raw for node in nodes)]
+    pieces += [raw for name, raw in graph.weights.items() if name in used]
+    pieces += [raw for name, raw in graph.inputs.items() if name in used]
+    pieces += [_message(_INPUT, _float_value(name)) for name in cut_at]
+    pieces += [_message(_OUTPUT, _float_value(name)) for name in outputs]
+    size = sum(len(piece) for piece in pieces)
+    return b"".join([*graph.around, _varint(_MODEL_GRAPH << _TYPE_BITS | _BYTES), _varint(size), *pieces])
+
+
+def _needed(graph: _Graph, outputs: tuple[str, ...], given: set[str]) -> set[str]:
+    maker = {name: node for node in graph.nodes for name in node.outputs}
+    needed: set[str] = set()
+    todo = list(outputs)
+    while todo:
+        name = todo.pop()
+        if name not in needed and name not in given:
+            needed.add(name)
+            todo += maker[name].inputs if name in maker else ()
+    return needed
+
+
+def _read(model: memoryview) -> _Graph:
+    fields = list(_fields(model))
+    graph = [field.body for field in fields if field.number == _MODEL_GRAPH]
+    inside = list(_fields(graph[0]))
+    weights = [field for field in inside if field.number == _INITIALIZER]
+    known = {_NODE, _INITIALIZER, _INPUT, _OUTPUT, _VALUE_INFO}
+    return _Graph(
+        nodes=tuple(_node(field) for field in inside if field.number == _NODE),
+        weights={_text(field.body, _TENSOR_NAME): field.raw for field in weights},
+        inputs={_text(field.body, _VALUE_NAME): field.raw for field in inside if field.number == _INPUT},
+        outputs=tuple(_text(field.body, _VALUE_NAME) for field in inside if field.number == _OUTPUT),
+        rest=tuple(field.raw for field in inside if field.number not in known),
+        around=tuple(field.raw for field in fields if field.number != _MODEL_GRAPH),
+    )
+
+
+def _node(field: _Field) -> _Node:
+    inside = list(_fields(field.body))
+
+    def texts(number: int) -> tuple[str, ...]:
+        return tuple(str(part.body, "utf-8") for part in inside if part.number == number)
+
+    name, kind = "".join(texts(_NODE_NAME)), "".join(texts(_NODE_TYPE))
+    return _Node(field.raw, name, kind, texts(_NODE_INPUT), texts(_NODE_OUTPUT))
+
+
+def _text(message: memoryview, number: int) -> str:
+    return next((str(field.body, "utf-8") for field in _fields(message) if field.number == number), "")
+
+
+def _fields(message: memoryview) -> Iterator[_Field]:
+    """The fields of a protobuf message. Raises ``IndexError`` or ``NotCuttable`` for what is none."""
+    at = 0
+    while at < len(message):
+        start = at
+        tag, at = _read_varint(message, at)
+        kind = tag & (1 << _TYPE_BITS) - 1
+        if kind == _VARINT:
+            _, end = _read_varint(message, at)
+        elif kind == _BYTES:
+            size, at = _read_varint(message, at)
+            end = at + size
+        elif kind in _FIXED_SIZES:
+            end = at + _FIXED_SIZES[kind]
+        else:
+            raise NotCuttable("not an ONNX file")
+        if end > len(message):
+            raise NotCuttable("a truncated ONNX file")
+        yield _Field(tag >> _TYPE_BITS, message[start:end], message[at:end])
+        at = end
+
+
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & _PAYLOAD) << shift
+        if not byte & _CONTINUES:
+            return value, at
+        shift += _PAYLOAD_BITS
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > _PAYLOAD:
+        out.append(value & _PAYLOAD | _CONTINUES)
+        value >>= _PAYLOAD_BITS
+    out.append(value)
+    return bytes(out)
+
+
+def _message(number: int, body: bytes) -> bytes:
+    return _varint(number << _TYPE_BITS | _BYTES) + _varint(len(body)) + body
+
+
+def _float_value(name: str) -> bytes:
+    return _message(_VALUE_NAME, name.encode()) + _message(_VALUE_TYPE, _FLOAT_TENSOR)

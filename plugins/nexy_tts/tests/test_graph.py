@@ -1,0 +1,82 @@
+"""The cut model against the whole one, and files that are none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nexy_tts.engine import Voice
+from nexy_tts.files import find_voice
+from nexy_tts.graph import NotCuttable, cut
+from nexy_tts.options import Style
+from nexy_tts.sessions import Stop, Stopped, open_pair
+
+CALM = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
+TEXT = "The quick brown fox jumps over the lazy dog while the sun sets slowly behind the hills."
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    return find_voice("joe", tmp_path_factory.mktemp("none"))
+
+
+@pytest.fixture(scope="session")
+def voice(load_once, model) -> Voice:
+    return load_once("joe", model, 2)
+
+
+@pytest.fixture(scope="session")
+def whole(model, voice) -> np.ndarray:
+    """Piper's own model, uncut, in one run."""
+    feed = voice._feed(voice.piper.phonemes_to_ids(voice.phonemes(TEXT)[0]), CALM)
+    return open_pair(model.read_bytes(), 1).run(feed, Stop(), wide=False)[0].reshape(-1)
+
+
+@pytest.mark.parametrize("size", [13, 48, 128, 10_000])
+@pytest.mark.parametrize("wide", [False, True])
+def test_windows_are_the_whole_model_to_the_last_sample(voice, whole, size, wide) -> None:
+    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop(), wide=wide)
+    starts = range(0, stretch.frames, size)
+    windows = [voice.decode(stretch, at, min(at + size, stretch.frames), Stop(), wide=wide) for at in starts]
+    sound = np.concatenate(windows)
+    assert sound.shape == whole.shape
+    assert np.abs(sound - whole).max() < 1e-4
+
+
+def test_durations_add_up_to_the_sound(voice, whole) -> None:
+    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop())
+    assert stretch.durations.sum() == stretch.frames
+    assert stretch.frames * voice.samples_per_frame == len(whole)
+
+
+def test_both_halves_stop(voice) -> None:
+    stop = Stop()
+    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, stop)
+    stop.set()
+    with pytest.raises(Stopped):
+        voice.decode(stretch, 0, 10, stop)
+    with pytest.raises(Stopped):
+        voice.start(voice.phonemes(TEXT)[0], CALM, stop)
+
+
+def test_a_model_that_cannot_be_cut_still_speaks(load_once, model, voice, whole, monkeypatch) -> None:
+    def refuse(_: bytes) -> None:
+        raise NotCuttable("another kind")
+
+    monkeypatch.setattr("nexy_tts.engine.cut", refuse)
+    uncut = load_once("uncut", model, 1)
+    stretch = uncut.start(voice.phonemes(TEXT)[0], CALM, Stop())
+    sound = np.concatenate([uncut.decode(stretch, 0, 100, Stop()), uncut.decode(stretch, 100, stretch.frames, Stop())])
+    assert np.abs(sound - whole).max() < 1e-4
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_model(data) -> None:
+    with pytest.raises(NotCuttable):
+        cut(data)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.9999])
+def test_a_truncated_model_is_no_model(model, share) -> None:
+    data = model.read_bytes()
+    with pytest.raises(NotCuttable):
+        cut(data[: int(len(data) * share)])
