@@ -211,9 +211,9 @@ def test_the_settings_folder_can_be_named(tmp_path, monkeypatch):
 
 
 def test_dynaconf_s_own_markers_resolve(load, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("HOME", "/srv/someone")
     config = load('[default.storage]\ndata_dir = "@format {env[HOME]}/nexy"\n')
-    assert value(config, "storage.data_dir") == "/home/someone/nexy"
+    assert value(config, "storage.data_dir") == "/srv/someone/nexy"
 
 
 @pytest.mark.parametrize("text", ["123456", "0123", "1e5", "true", "{a", '"quoted"', "[1]", " spaced ", "@me"])

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from nexy_core.capability import ROLES
 from nexy_core.settings import Percent, Setting, Value
 
+CORE = "nexy-core"
+"""The owner of these keys."""
 AUTO = "auto"
 """A host written so takes the environment's default."""
 AUTO_HOSTS = frozenset({"grpc.host", "http.host", "update.host"})

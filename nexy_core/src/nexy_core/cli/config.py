@@ -1,11 +1,12 @@
 """``nexy config``: show the settings with their sources, check them, print their documentation."""
 
 import json
+from pathlib import Path
 
 import click
 
 from nexy_core.config import Config
-from nexy_core.config.document import markdown
+from nexy_core.config.document import between_marks, markdown
 from nexy_core.config.values import shown
 from nexy_core.decisions import DecisionLog
 from nexy_core.errors import ConfigError
@@ -55,10 +56,15 @@ def check() -> int:
 
 
 @config.command()
-def docs() -> None:
-    """Print the table of every setting as Markdown (docs/configuration.md is made of it)."""
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Put it between a file's marks.")
+def docs(write: Path | None) -> None:
+    """Print the table of every setting as Markdown, with those of the installed plugins."""
     found, _ = _read()
-    click.echo(markdown(found.declared), nl=False)
+    table = markdown(found.declared)
+    if write is None:
+        click.echo(table, nl=False)
+    else:
+        write.write_text(between_marks(write.read_text(encoding="utf-8"), table), encoding="utf-8")
 
 
 def _read() -> tuple[Config, str]:

@@ -18,13 +18,12 @@ from nexy_core.config.resolve import ancestry, leaves, resolve
 from nexy_core.config.sources import Reading, Sources, read
 from nexy_core.config.values import KIND_WORDS, BadValue, Problem, parse, shown, shown_unknown
 from nexy_core.config.variables import Layer
-from nexy_core.core_settings import TABLES_OF_PLUGINS, core_settings, dynamic_setting
+from nexy_core.core_settings import CORE, TABLES_OF_PLUGINS, core_settings, dynamic_setting
 from nexy_core.errors import ConfigError
 from nexy_core.settings import LiveSettings, Setting, Settings, Value
 
 __all__ = ["Change", "Config", "Problem"]
 
-CORE = "nexy-core"
 _KEY = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 

@@ -3,21 +3,41 @@
 from collections.abc import Mapping
 
 from nexy_core.config.values import shown
+from nexy_core.core_settings import CORE, core_settings, dynamic_setting
+from nexy_core.errors import ConfigError
 from nexy_core.settings import Percent, Setting
 
+BEGIN = "<!-- settings: begin -->"
+END = "<!-- settings: end -->"
 HEAD = "| key | type | default | bounds | live | what it does |\n| --- | --- | --- | --- | --- | --- |"
 _KINDS = {Percent: "percent", list: "list", dict: "table"}
 
 
 def markdown(declared: Mapping[str, tuple[str, Setting]]) -> str:
-    """A table for each owner, in the order of declaration."""
-    owners = dict.fromkeys(owner for owner, _ in declared.values())
-    parts = []
-    for owner in owners:
-        rows = [_row(setting) for holder, setting in declared.values() if holder == owner]
-        if rows:
-            parts.append("\n".join([f"### {owner}\n", HEAD, *rows]))
+    """A table for the core and one for each plugin, in the order of declaration.
+
+    The keys that a plugin's mere name makes are left out: they are there for any name.
+    """
+    own = {setting.key for setting in core_settings()}
+    rows: dict[str, list[str]] = {}
+    for owner, setting in declared.values():
+        if setting.key in own or dynamic_setting(setting.key) is None:
+            rows.setdefault(owner, []).append(_row(setting))
+    parts = ["\n".join([_title(owner), "", HEAD, *found]) for owner, found in rows.items()]
     return "\n\n".join(parts) + "\n"
+
+
+def _title(owner: str) -> str:
+    return "### The core" if owner == CORE else f"### The plugin {owner}"
+
+
+def between_marks(document: str, table: str) -> str:
+    """``document`` with the table between its marks. Raises ``ConfigError`` when they are not there."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ConfigError(f"the document has no {BEGIN} and {END}: add both")
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
 
 
 def _row(setting: Setting) -> str:
