@@ -22,6 +22,8 @@ class Flag:
 
     name: str
     owner: str
+    kill_switch: str
+    """The setting that turns it off at once."""
     default: bool | float
     rollout_percent: float
     expires: date
@@ -32,11 +34,6 @@ class Flag:
         """The setting that turns it on."""
         return f"features.{self.name}"
 
-    @property
-    def kill_switch(self) -> str:
-        """The setting that turns it off at once."""
-        return f"kill_switches.disable_{self.name}"
-
 
 FLAGS: Mapping[str, Flag] = MappingProxyType(
     {
@@ -45,6 +42,7 @@ FLAGS: Mapping[str, Flag] = MappingProxyType(
             Flag(
                 name="use_module_coordinator",
                 owner="@server-platform",
+                kill_switch="kill_switches.disable_module_coordinator",
                 default=True,
                 rollout_percent=100,
                 expires=date(2028, 12, 31),
@@ -53,6 +51,7 @@ FLAGS: Mapping[str, Flag] = MappingProxyType(
             Flag(
                 name="forward_assistant_actions",
                 owner="@grpc-core",
+                kill_switch="kill_switches.disable_forward_assistant_actions",
                 default=False,
                 rollout_percent=0,
                 expires=date(2027, 12, 31),
