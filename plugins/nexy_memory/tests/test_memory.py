@@ -93,9 +93,14 @@ async def test_history_keeps_to_its_budgets_and_its_order(start):
         await server.say("three", turn="3", generation=3)
         await server.say("two", turn="2", generation=2)
         assert [event.prompt for event in await server.recall()] == ["two", "three"]
-    async with start(memory__history_tokens=4) as server:
+    async with start(memory__history_tokens=50) as server:
         await server.say("one", "x", turn="1")
-        await server.say("two", "y" * 100, turn="2")
+        await server.say("two", "y" * 1_000, turn="2")
+        [event] = await server.recall()
+        assert event.prompt == "two"
+        assert 100 < len(event.answer) <= 200
+    async with start(memory__history_tokens=1) as server:
+        await server.say("one", "x", turn="1")
         assert await server.recall() == []
 
 

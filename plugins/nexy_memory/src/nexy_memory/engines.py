@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,6 @@ class SqliteEngine:
         self.db = peewee.SqliteDatabase(
             str(path),
             pragmas=[
-                ("auto_vacuum", "INCREMENTAL"),
-                ("journal_mode", "WAL"),
                 ("synchronous", "FULL"),
                 ("secure_delete", "ON"),
                 ("foreign_keys", 1),
@@ -69,18 +68,20 @@ class SqliteEngine:
         moved = self._move_aside() if self.path.exists() and self._damaged() else ""
         # SQLite gives its side files the mode of the main one.
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
+        # Both stay in the file. Said on every connection they would wait for another process's lock.
+        self.db.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")
+        self.db.execute_sql("PRAGMA journal_mode = WAL")
         return moved
 
     def _damaged(self) -> bool:
+        """Looked at read-only: a damaged file is kept as it was found."""
         try:
-            return bool(self.db.execute_sql("PRAGMA quick_check(1)").fetchone() != ("ok",))
-        except peewee.DatabaseError as error:
-            text = str(error).lower()
-            if "malformed" in text or "not a database" in text:
-                return True
-            raise
-        finally:
-            self.db.close()
+            with contextlib.closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+                return bool(db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",))
+        except sqlite3.OperationalError as error:
+            raise peewee.OperationalError(str(error)) from error
+        except sqlite3.DatabaseError:
+            return True
 
     def _move_aside(self) -> str:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())

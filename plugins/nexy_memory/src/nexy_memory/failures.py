@@ -10,6 +10,7 @@ CORRUPT = "store_corrupt"
 UNREACHABLE = "store_unreachable"
 BUSY = "store_busy"
 CLOSED = "store_closed"
+FOLDER = "store_folder"
 
 _BY_TEXT = (
     (LOCKED, ("database is locked", "database table is locked", "lock timeout", "canceling statement due to")),
@@ -31,14 +32,25 @@ def translate(error: BaseException) -> NexyError:
     """``Unavailable`` with a reason for what an operator can mend, a plain ``NexyError`` for a mistake of ours."""
     if isinstance(error, NexyError):
         return error
-    text = str(error).lower()
+    text = _story(error)
     if isinstance(error, peewee.PeeweeException | OSError):
         for reason, marks in _BY_TEXT:
             if any(mark in text for mark in marks):
                 return Unavailable(_MESSAGES[reason], reason=reason)
+    if isinstance(error, OSError):
+        return Unavailable(f"The data folder cannot be used: {error.strerror}.", reason=FOLDER)
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         return Unavailable("The database failed.", reason=UNREACHABLE)
     return NexyError("The database refused a request.", reason=f"store_{type(error).__name__.lower()}")
+
+
+def _story(error: BaseException | None) -> str:
+    """Its text and that of what it came from: SQLite has rolled back a full disk's transaction before peewee does."""
+    texts = []
+    while error is not None:
+        texts.append(str(error).lower())
+        error = error.__cause__ or error.__context__
+    return "; ".join(texts)
 
 
 def is_systemic(error: BaseException) -> bool:

@@ -113,15 +113,33 @@ def _place(turns: list[Remembered], turn: Remembered) -> int:
 
 
 def within_budget(turns: Iterable[Remembered], *, turns_max: int, tokens_max: int) -> list[Exchange]:
-    """The newest exchanges that fit, oldest first; the newest is always whole or absent."""
+    """The newest exchanges that fit, oldest first. Of the very last one at least the beginning: "go on" needs it."""
     chosen: list[Exchange] = []
     left = tokens_max
-    for turn in reversed(list(turns)):
-        left -= estimate_tokens(turn.exchange.prompt) + estimate_tokens(turn.exchange.answer)
-        if left < 0 or len(chosen) >= turns_max:
+    for turn in list(turns)[::-1][:turns_max]:
+        cost = estimate_tokens(turn.exchange.prompt) + estimate_tokens(turn.exchange.answer)
+        if cost > left and not chosen:
+            return [part] if (part := _beginning(turn.exchange, left)) else []
+        left -= cost
+        if left < 0:
             break
         chosen.append(turn.exchange)
     return chosen[::-1]
+
+
+def _beginning(exchange: Exchange, tokens_max: int) -> Exchange | None:
+    """Half of the room for the question at most, the rest for the answer; ``None`` where that is nothing."""
+    prompt = _cut(exchange.prompt, tokens_max // 2)
+    answer = _cut(exchange.answer, tokens_max - estimate_tokens(prompt))
+    return attrs.evolve(exchange, prompt=prompt, answer=answer) if prompt and answer else None
+
+
+def _cut(text: str, tokens_max: int) -> str:
+    tokens = estimate_tokens(text)
+    if tokens <= tokens_max:
+        return text
+    kept = text[: max(0, len(text) * (tokens_max - 1) // tokens)]
+    return f"{kept}…" if kept else ""
 
 
 def shortened(text: str) -> str:
