@@ -84,7 +84,6 @@ def test_a_project_that_does_not_build_says_why(tmp_path):
     done = nexy("plugins", "check", "my-voice", cwd=tmp_path)
     assert done.returncode == 2
     assert "failed" in done.stderr
-    assert 'Traceback (most recent call last):\n  File "/' not in done.stderr.partition("failed")[0]
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)

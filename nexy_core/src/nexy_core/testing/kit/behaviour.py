@@ -211,14 +211,14 @@ async def together(subject: Subject) -> None:
     """``Rule.TOGETHER``: each of several requests ends as it does alone, while others are closed."""
     request = subject.samples.ordinary[-1]
     alone = len(await subject.all(request))
-    try:
-        closing = asyncio.create_task(_close_after_first(subject))
-        results = await asyncio.gather(*(subject.all(request) for _ in range(TOGETHER)))
-        await closing
-    except Exception as error:
-        raise subject.broken(Rule.TOGETHER, f"one of several raised {describe(error)}") from error
-    if any(bool(result) != bool(alone) for result in results):
-        raise subject.broken(Rule.TOGETHER, f"{alone} events alone, {[len(result) for result in results]} together")
+    work = [subject.all(request) for _ in range(TOGETHER)]
+    *results, closed = await asyncio.gather(*work, _close_after_first(subject), return_exceptions=True)
+    failed = next((result for result in (*results, closed) if isinstance(result, BaseException)), None)
+    if failed is not None:
+        raise subject.broken(Rule.TOGETHER, f"one of several raised {describe(failed)}")
+    counts = [len(result) for result in results if isinstance(result, list)]
+    if any(bool(count) != bool(alone) for count in counts):
+        raise subject.broken(Rule.TOGETHER, f"{alone} events alone, {counts} together")
 
 
 async def errors(subject: Subject) -> None:

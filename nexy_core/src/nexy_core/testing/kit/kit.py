@@ -195,6 +195,7 @@ class _Check:
         return True
 
     def _settings(self, settings: Sequence[Setting]) -> None:
+        self._add(Rule.SETTINGS)
         for setting in settings:
             bare = not setting.text.strip()
             fault = "it has no text" if bare else setting.check(setting.default) if setting.check else ""
