@@ -11,6 +11,7 @@ from nexy_core.metrics.windows import WINDOW_SECONDS, Distribution, Slots
 from prometheus_client.parser import text_string_to_metric_families
 
 STREAM = "/streaming.StreamingService/StreamAudio"
+USAGE = "/streaming.StreamingService/ReportUsage"
 BUCKET_ERROR = 0.024
 
 
@@ -93,8 +94,25 @@ def test_errors_count_cancels_do_not_and_refusals_have_their_own_rate(clock):
     found = metrics.snapshot()
     assert found["error_rate"] == {"StreamAudio": 1 / 8}
     assert found["backpressure_refusal_rate"] == 2 / 10
-    assert found["p95_latency_ms"]["StreamAudio"] == pytest.approx(100, rel=BUCKET_ERROR)
     assert found["calls"] == 10
+
+
+def test_the_latency_of_a_turn_is_the_time_to_its_first_words(clock):
+    metrics = Metrics(clock)
+    metrics.observe(STREAM, 60_000)
+    metrics.turn_ended({"first_token": 100, "first_text": 200, "first_audio": 400, "end": 60_000})
+    metrics.turn_ended({"end": 200})
+    metrics.turn_ended({"end": 90_000}, cancelled=True)
+    found = metrics.snapshot()
+    assert found["p95_latency_ms"]["StreamAudio"] == pytest.approx(200, rel=BUCKET_ERROR)
+    assert found["stage_p50_ms"]["first_audio"] == pytest.approx(400, rel=BUCKET_ERROR)
+
+
+def test_the_latency_of_another_call_is_its_own_without_the_cancelled(clock):
+    metrics = Metrics(clock)
+    metrics.observe(USAGE, 10)
+    metrics.observe(USAGE, 10_000, cancelled=True)
+    assert metrics.snapshot()["p95_latency_ms"] == {"ReportUsage": pytest.approx(10, rel=BUCKET_ERROR)}
 
 
 def test_without_calls_there_are_no_figures_and_no_division_by_zero(clock):
@@ -141,6 +159,7 @@ def test_the_exposition_agrees_with_the_snapshot(clock):
     metrics = Metrics(clock)
     for n in range(1, 101):
         metrics.observe(STREAM, n * 10)
+        metrics.turn_ended({"first_text": n * 10})
         metrics.stage("first_token", n)
     metrics.observe(STREAM, 5, error=True)
     metrics.decided(Decision.START)
@@ -159,11 +178,11 @@ def test_a_histogram_s_buckets_are_cumulative_and_true(clock):
     metrics = Metrics(clock)
     values = [0.5, 5, 50, 500, 5000, 50_000]
     for value in values:
-        metrics.stage("turn", value)
+        metrics.stage("end", value)
     buckets = {
         float(dict(labels)["le"]): value
         for (name, labels), value in samples(metrics).items()
-        if name == "nexy_stage_ms_bucket" and dict(labels)["stage"] == "turn"
+        if name == "nexy_stage_ms_bucket" and dict(labels)["stage"] == "end"
     }
     for bound, count in buckets.items():
         assert count == sum(value < bound for value in values)

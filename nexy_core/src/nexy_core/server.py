@@ -16,15 +16,15 @@ import grpc
 from nexy_core.backpressure import Admission
 from nexy_core.config import Config
 from nexy_core.decisions import Decision, DecisionLog
-from nexy_core.errors import ConfigError
+from nexy_core.errors import ConfigError, ErrorType
 from nexy_core.flags import Flags
 from nexy_core.host import Host
 from nexy_core.http.site import HttpSite, StatusSources
-from nexy_core.metrics import Metrics
+from nexy_core.metrics import Metrics, measure_lateness
 from nexy_core.sessions import CollectBuffers, LiveTurns
 from nexy_core.settings import LiveSettings
 from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
-from nexy_core.trace import TraceRing
+from nexy_core.trace import TraceRing, TurnTrace
 from nexy_core.transport.health import HealthBoard, enable_reflection
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.service import Service
@@ -33,6 +33,12 @@ from nexy_core.turn import Stage
 from nexy_core.workflows import Workflows
 
 SCOPE = "server"
+TURN_METHOD = "/streaming.StreamingService/StreamAudio"
+TURN_DECISIONS = {
+    "complete": Decision.COMPLETE,
+    "cut": Decision.ABORT,
+    ErrorType.CANCELLED_BY_USER.value: Decision.ABORT,
+}
 DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
 CANCEL_SECONDS = 0.5
 WATCH_SECONDS = 1.0
@@ -69,6 +75,7 @@ class Server:
         self.settings = self.config.live
         self.host = Host(self.config, self.log)
         self.metrics = Metrics()
+        self.log.observe = self.metrics.decided
         self.traces = TraceRing(self.settings.get("turn.trace_ring", int))
 
     async def start(self) -> Listening:
@@ -77,6 +84,8 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(self.settings.get("grpc.max_workers", int), "nexy-blocking"))
         self.host.load()
+        self._hide_secrets()
+        self.config.on_change(lambda _: self._hide_secrets())
         await self.host.start()
         self._build()
         grpc_address = await self._open_grpc()
@@ -85,11 +94,12 @@ class Server:
         self._spawn(self.service.sweep())
         self._spawn(self._watch())
         self._spawn(self._report_metrics())
+        self._spawn(measure_lateness(self.metrics))
         return Listening(grpc_address, http_address)
 
     def _build(self) -> None:
         flags = Flags(self.settings)
-        self.workflows = Workflows(Stage(self.settings, self.host, flags, self.log), self.traces)
+        self.workflows = Workflows(Stage(self.settings, self.host, flags, self.log), self.traces, self._turn_ended)
         failures = Failures(self.log, self.host.classify)
         self.desk = Desk(
             self.settings, self.workflows, Admission(self.settings), LiveTurns(), CollectBuffers(), failures
@@ -184,6 +194,15 @@ class Server:
         while True:
             await asyncio.sleep(self.settings.get("metrics.interval_seconds", float))
             self.write_metrics()
+
+    def _hide_secrets(self) -> None:
+        self.log.hide(self.config.secrets())
+
+    def _turn_ended(self, trace: TurnTrace) -> None:
+        decision = TURN_DECISIONS.get(trace.outcome, Decision.ERROR)
+        self.metrics.turn_ended(trace.marks_ms, cancelled=decision is Decision.ABORT)
+        end_ms = int(trace.marks_ms.get("end", 0))
+        self.log.write(decision, scope="turn", method=TURN_METHOD, dur_ms=end_ms, ctx=trace.as_ctx())
 
     def write_metrics(self) -> None:
         """The aggregate of the last 60 seconds as one decision line (C19)."""

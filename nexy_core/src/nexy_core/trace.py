@@ -41,6 +41,11 @@ class TurnTrace:
             self.mark("end")
             self.outcome, self.reason = outcome, reason
 
+    def as_ctx(self) -> dict[str, object]:
+        """For the decision log."""
+        ids = {"turn": self.turn_id, "session": self.session, "device": self.device}
+        return {**ids, "outcome": self.outcome, "reason": self.reason, "pieces": self.pieces, "marks_ms": self.marks_ms}
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return attrs.asdict(self, filter=lambda attribute, _: not attribute.name.startswith("_"))

@@ -1,7 +1,7 @@
 """The workflows behind the transport: streaming turns, memory, interrupts, greetings, usage (C5)."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import attrs
 
@@ -33,6 +33,7 @@ class Workflows:
 
     stage: Stage
     traces: TraceRing
+    finished: Callable[[TurnTrace], None] = lambda _: None
     _background: dict[asyncio.Task[None], str] = attrs.field(factory=dict)
     _usage: UsageTotals = attrs.field(factory=lambda: UsageTotals(0, 0, 0))
 
@@ -68,6 +69,7 @@ class Workflows:
             raise
         finally:
             trace.end("complete" if whole else "cut")
+            self.finished(trace)
             self._after(turn, cut=not whole)
 
     def _after(self, turn: Turn, *, cut: bool) -> None:

@@ -22,7 +22,7 @@ LOCAL = {
 def loaded_host() -> Host:
     """Plugins imported and settings checked, nothing initialized. Raises ``ConfigError``."""
     config = Config.load()
-    host = Host(config, DecisionLog.open(config.live, console=False))
+    host = Host(config, DecisionLog.quiet(config.live))
     host.load()
     return host
 

@@ -16,7 +16,7 @@ def serve() -> int:
     if sys.stdout.isatty():  # the imports below take most of a second
         click.echo("Nexy Server is starting …")
     from nexy_core.config import Config
-    from nexy_core.decisions import Decision, DecisionLog
+    from nexy_core.decisions import Decision, DecisionLog, takeover
     from nexy_core.server import Listening, run
 
     config = Config.load()
@@ -35,7 +35,8 @@ def serve() -> int:
         if demonstration(config.live):
             log.say("The embedded model is a demonstration. Better: NEXY_LLM__MODEL=… NEXY_LLM__API_KEY=…")
 
-    return run(config, log, announce)
+    with takeover(log):
+        return run(config, log, announce)
 
 
 def demonstration(settings: LiveSettings) -> bool:

@@ -16,7 +16,7 @@ import attrs
 
 from nexy_core.config.resolve import ancestry, leaves, resolve
 from nexy_core.config.sources import Reading, Sources, read
-from nexy_core.config.values import KIND_WORDS, BadValue, Problem, parse, shown, shown_unknown
+from nexy_core.config.values import KIND_WORDS, BadValue, Problem, parse, secret_name, shown, shown_unknown
 from nexy_core.config.variables import Layer
 from nexy_core.core_settings import CORE, TABLES_OF_PLUGINS, core_settings, dynamic_setting
 from nexy_core.errors import ConfigError
@@ -144,9 +144,10 @@ class Config:
         self._callbacks.append(callback)
 
     def secrets(self) -> tuple[str, ...]:
-        """The values that must appear nowhere."""
+        """The values that must appear nowhere: those of secret settings, and of variables named like one."""
         values = self.live.current.values
-        found = (values[key] for key, (_, setting) in self._declared.items() if setting.secret)
+        found = [values[key] for key, (_, setting) in self._declared.items() if setting.secret]
+        found += [value for name, value in self._sources.environ.items() if secret_name(name)]
         return tuple(value for value in found if isinstance(value, str) and value)
 
     # --- inside ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ KIND_WORDS: Mapping[type[Any], str] = {
     dict: "a table of texts",
 }
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential|dsn|url|auth", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*(?=@)")
 
 
@@ -45,6 +46,11 @@ class Problem:
     def __str__(self) -> str:
         shown = f" = {self.value}" if self.value else ""
         return f"{self.key}{shown} ({self.source}): {self.fault}. {self.remedy}"
+
+
+def secret_name(variable: str) -> bool:
+    """Does a variable's name say that it holds a secret (another library's key, perhaps)?"""
+    return bool(_SECRET_VARIABLE.search(variable))
 
 
 def shown(value: object, *, secret: bool) -> str:

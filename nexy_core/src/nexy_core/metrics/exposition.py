@@ -31,8 +31,15 @@ class _Families:
     def collect(self) -> Iterator[Metric]:
         yield from self._canon()
         yield from self._counters()
-        yield _histogram("nexy_rpc_latency_ms", "Time to a call's first answer.", "rpc", self._metrics.latency)
-        yield _histogram("nexy_stage_ms", "Time of a turn's stage.", "stage", self._metrics.stages)
+        yield _histogram(
+            "nexy_rpc_latency_ms",
+            "Time to a call's end; of StreamAudio, to its first words.",
+            "rpc",
+            self._metrics.latency,
+        )
+        yield _histogram(
+            "nexy_stage_ms", "When a turn reached a stage, and other waits.", "stage", self._metrics.stages
+        )
         for gauge in self._metrics.gauges.values():
             yield GaugeMetricFamily(f"nexy_{gauge.name}", gauge.text, gauge.read())
         yield from _process()

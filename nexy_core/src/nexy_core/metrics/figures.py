@@ -1,7 +1,7 @@
 """The four metrics of the canon over true 60-second windows, stage times, and gauges (C19)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -12,7 +12,9 @@ from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, Slots
 RPCS = ("StreamAudio", "InterruptSession", "GenerateWelcomeAudio", "ReportUsage")
 OTHER_RPC = "other"
 OUTCOMES = ("ok", "error", "cancelled", "refused")
-STAGES = ("first_token", "first_audio", "turn", "interrupt_to_silence", "loop_lateness")
+TURNS_RPC = RPCS[0]
+TURN_STAGES = frozenset({"recall", "first_token", "first_text", "first_audio", "end"})
+STAGES = (*sorted(TURN_STAGES), "interrupt_to_silence", "loop_lateness")
 P50 = 0.5
 P95 = 0.95
 _DIGITS = 4
@@ -39,14 +41,25 @@ class Metrics:
         self.gauges: dict[str, Gauge] = {}
 
     def observe(self, method: str, latency_ms: float, *, error: bool = False, cancelled: bool = False) -> None:
-        """A call has ended. ``latency_ms``: until its first answer (its end, if there was none).
+        """A call has ended. One that the user stopped is no error, and its time is not counted.
 
-        A call the user stopped is no error, and its time is not counted.
+        A stream's time says how long the answer was, so its latency comes from ``turn_ended`` instead.
         """
         rpc = rpc_name(method)
         self.calls.add(_KEYS[rpc, "cancelled" if cancelled else "error" if error else "ok"])
-        if not cancelled:
+        if not cancelled and rpc != TURNS_RPC:
             self.latency[rpc].observe(latency_ms)
+
+    def turn_ended(self, marks_ms: Mapping[str, float], *, cancelled: bool = False) -> None:
+        """A turn has ended. ``marks_ms``: when each stage was first reached, counted from its admission.
+
+        The latency of StreamAudio is the time to the first words, or to the end of a turn that failed before them.
+        """
+        for name in TURN_STAGES & marks_ms.keys():
+            self.stages[name].observe(marks_ms[name])
+        answered_ms = marks_ms.get("first_text", None if cancelled else marks_ms.get("end"))
+        if answered_ms is not None:
+            self.latency[TURNS_RPC].observe(answered_ms)
 
     def refused(self, method: str) -> None:
         """A call was refused by a limit: neither an error nor a latency."""
