@@ -66,3 +66,8 @@ def start(tmp_path):
         )
 
     return start
+
+
+@pytest.fixture
+def make_settings():
+    return settings_of

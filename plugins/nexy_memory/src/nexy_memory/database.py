@@ -71,6 +71,7 @@ class Database:
             self.moved_aside = await asyncio.get_running_loop().run_in_executor(pool, self._prepare)
         except BaseException:
             pool.shutdown(wait=False)
+            self.engine.release()
             raise
         self._stopping = False
         self._pool = pool
@@ -100,6 +101,7 @@ class Database:
         barrier = threading.Barrier(self._readers_max)
         await asyncio.gather(*(loop.run_in_executor(pool, self._hang_up, barrier) for _ in range(self._readers_max)))
         pool.shutdown()
+        self.engine.release()
 
     def _hang_up(self, barrier: threading.Barrier) -> None:
         barrier.wait()  # one per thread: none may do it twice

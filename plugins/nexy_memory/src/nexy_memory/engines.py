@@ -1,6 +1,7 @@
 """What differs between SQLite and PostgreSQL: opening, locking, erasing for good."""
 
 import contextlib
+import fcntl
 import logging
 import os
 import sqlite3
@@ -44,6 +45,9 @@ class Engine(Protocol):
     def migration_lock(self) -> contextlib.AbstractContextManager[object]:
         """Keeps a second server from migrating at the same time."""
 
+    def release(self) -> None:
+        """The last connection is closed."""
+
 
 class SqliteEngine:
     """One file in WAL mode; a commit that has returned is on the disk."""
@@ -62,9 +66,12 @@ class SqliteEngine:
             ],
             timeout=timeout_seconds,
         )
+        self._lock = -1
 
     def prepare(self) -> str:
         self.path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if self._lock < 0:
+            self._lock = in_use(self.path)
         moved = self._move_aside() if self.path.exists() and self._damaged() else ""
         # SQLite gives its side files the mode of the main one.
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
@@ -101,6 +108,11 @@ class SqliteEngine:
 
     def migration_lock(self) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
+
+    def release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 class PostgresEngine:
@@ -140,6 +152,23 @@ class PostgresEngine:
             yield None
         finally:
             self.db.execute_sql("SELECT pg_advisory_unlock(%s)", (_MIGRATION_LOCK,))
+
+    def release(self) -> None:
+        return None
+
+
+def in_use(path: Path, *, alone: bool = False) -> int:
+    """Say that ``path`` is in use, by a lock beside it; returns the file that holds it.
+
+    ``alone``: raises ``BlockingIOError`` if anybody else uses it.
+    """
+    file = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, _PRIVATE_FILE)
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def sqlite_path(settings: Settings) -> Path:

@@ -37,6 +37,8 @@ def translate(error: BaseException) -> NexyError:
         for reason, marks in _BY_TEXT:
             if any(mark in text for mark in marks):
                 return Unavailable(_MESSAGES[reason], reason=reason)
+    if isinstance(error, BlockingIOError):
+        return Unavailable("The database is being restored.", reason=LOCKED)
     if isinstance(error, OSError):
         return Unavailable(f"The data folder cannot be used: {error.strerror}.", reason=FOLDER)
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError):

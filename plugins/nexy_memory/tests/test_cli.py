@@ -1,0 +1,125 @@
+import asyncio
+import json
+
+import pytest
+from click.testing import CliRunner
+from nexy_memory.cli import memory
+
+from nexy_core import ConfigError
+
+
+@pytest.fixture
+def nexy(tmp_path, make_settings):
+    settings = make_settings(storage__data_dir=str(tmp_path / "data"), memory__semantic="off", memory__consent=True)
+
+    def nexy(*words, **more):
+        return CliRunner().invoke(memory, words, obj=lambda: settings, catch_exceptions=False, **more)
+
+    return nexy
+
+
+@pytest.fixture
+def filled(tmp_path, start):
+    async def fill():
+        async with start(storage__data_dir=str(tmp_path / "data"), memory__consent=True) as server:
+            await server.say("Remember that my cat is called Bartholomew")
+            await server.say("hello", "hi", device="B")
+
+    asyncio.run(fill())
+
+
+def on_disk(folder, needle):
+    return [path.name for path in folder.iterdir() if needle.encode() in path.read_bytes()]
+
+
+@pytest.mark.usefixtures("filled")
+def test_list_stats_and_forget(nexy, tmp_path):
+    lines = nexy("list").output.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == [
+        "consent=default  memories=1  turns=1",
+        "consent=default  memories=0  turns=1",
+    ]
+    assert nexy("list", "--hardware-id", "A").output == "fact       my cat is called Bartholomew\n"
+    assert nexy("list", "--user", lines[0].split()[0]).output == "fact       my cat is called Bartholomew\n"
+    assert "memories             1" in nexy("stats").output
+    assert on_disk(tmp_path / "data", "Bartholomew")
+    assert "Erase?" in nexy("forget", "--hardware-id", "A", input="n\n").output
+    assert on_disk(tmp_path / "data", "Bartholomew")
+    assert nexy("forget", "--hardware-id", "A", "--yes").output.startswith("2 memories and turns erased")
+    assert not on_disk(tmp_path / "data", "Bartholomew")
+    assert nexy("forget", "--yes").exit_code == 2
+
+
+@pytest.mark.usefixtures("filled")
+def test_export_and_import_round_trip_but_no_secrets(nexy, tmp_path):
+    out = tmp_path / "out.json"
+    nexy("export", "--hardware-id", "A", "--out", str(out))
+    data = json.loads(out.read_text())
+    assert data["memories"] == [{"text": "my cat is called Bartholomew", "kind": "fact"}]
+    data["memories"].append({"text": "my password is swordfish", "kind": "fact"})
+    data["turns"][0]["turn_id"] = "another"
+    out.write_text(json.dumps(data))
+    assert nexy("import", str(out), "--hardware-id", "C").output == "2 memories and turns taken in\n"
+    assert json.loads(nexy("export", "--hardware-id", "C").output)["memories"] == data["memories"][:1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "memories": [1], "turns": [], "consent": null}']
+)
+@pytest.mark.usefixtures("filled")
+def test_a_bad_export_is_refused(nexy, tmp_path, text):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError):
+        nexy("import", str(path), "--hardware-id", "A")
+
+
+@pytest.mark.usefixtures("filled")
+def test_backup_and_restore_bring_back_what_was_forgotten_by_mistake(nexy, tmp_path):
+    target = tmp_path / "copy"
+    nexy("backup", str(target))
+    assert {path.stat().st_mode & 0o777 for path in (target, tmp_path / "copy.key")} == {0o600}
+    nexy("forget", "--hardware-id", "A", "--yes")
+    (tmp_path / "data" / "nexy.key").unlink()
+    assert "the old database is" in nexy("restore", str(target)).output
+    assert nexy("list", "--hardware-id", "A").output == "fact       my cat is called Bartholomew\n"
+    with pytest.raises(ConfigError, match="exists"):
+        nexy("backup", str(target))
+
+
+@pytest.mark.usefixtures("filled")
+def test_restore_refuses_a_running_server_and_a_broken_backup(nexy, tmp_path, start):
+    target = tmp_path / "copy"
+    nexy("backup", str(target))
+    (tmp_path / "torn").write_bytes(target.read_bytes()[:5_000])
+    with pytest.raises(ConfigError, match="not a whole backup"):
+        nexy("restore", str(tmp_path / "torn"))
+
+    async def while_running():
+        async with start(storage__data_dir=str(tmp_path / "data")) as server:
+            with pytest.raises(ConfigError, match="stop the server"):
+                nexy("restore", str(target))
+            assert await server.rows("SELECT count(*) FROM memories") == [(1,)]
+
+    asyncio.run(while_running())
+
+
+def test_backup_of_a_database_under_way_is_whole(nexy, tmp_path, start):
+    async def busy():
+        async with start(storage__data_dir=str(tmp_path / "data"), memory__consent=True) as server:
+            talk = [asyncio.create_task(server.say(f"talk {number}", turn=f"t{number}")) for number in range(200)]
+            await talk[0]
+            output = await asyncio.to_thread(nexy, "backup", str(tmp_path / "copy"))
+            assert "bytes written" in output.output
+            await asyncio.gather(*talk)
+
+    asyncio.run(busy())
+    (tmp_path / "data" / "nexy.sqlite").unlink()
+    assert "restored" in nexy("restore", str(tmp_path / "copy")).output
+    assert "consent=default" in nexy("list").output
+
+
+def test_postgresql_is_backed_up_by_its_own_tools(tmp_path, make_settings):
+    settings = make_settings(storage__url="postgresql://nowhere/x")
+    with pytest.raises(ConfigError, match="pg_dump"):
+        CliRunner().invoke(memory, ["backup", str(tmp_path / "x")], obj=lambda: settings, catch_exceptions=False)
