@@ -24,25 +24,21 @@ def ends_sentence(before: str, word: str, after: str, *, final: bool) -> bool | 
     ``before`` is the piece up to ``word``, ``after`` what follows the blanks and opening quotes.
     """
     key = word.lower()
-    if key in NEVER or _is_marker(before, word):
+    if _is_marker(before, word):
         return False
     if len(key) == 1 and _PAIR_END.search(before[-_PAIR_CHARS:]):
         return key in _PAIRS_AT_END
-    if _behind_number(before):
-        if key in UNITS:
-            return True
-        if key in YEARS and len(before.split()) > _PHRASE_WORDS:
-            return True  # a phrase alone is no sentence: "В 1812 г. Наполеон"
-    if key in CLOSING:
+    if key in CLOSING or (_behind_number(before) and _ends_measure(before, key)):
         return True
+    if key in NEVER:
+        return False
     return _by_next_word(key, after, final=final)
 
 
 def _by_next_word(key: str, after: str, *, final: bool) -> bool | None:
-    if key in BEFORE_NUMBER:
-        if after[:1].isdigit():
-            return False
-    elif not (key in OPEN or key in CLOCK or _LETTER.fullmatch(key) or _ACRONYM.fullmatch(key)):
+    if key in BEFORE_NUMBER and after[:1].isdigit():
+        return False
+    if not (key in OPEN or key in CLOCK or _LETTER.fullmatch(key) or _ACRONYM.fullmatch(key)):
         return True
     word = _NEXT_WORD.match(after)
     if word is None:
@@ -58,6 +54,11 @@ def _by_next_word(key: str, after: str, *, final: bool) -> bool | None:
 def _is_marker(before: str, word: str) -> bool:
     """``1.`` or ``a.`` at the start of a line."""
     return bool(_MARKER.fullmatch(word) and _LINE_HEAD.fullmatch(before.rpartition("\n")[2]))
+
+
+def _ends_measure(before: str, key: str) -> bool:
+    """``5 руб.`` may end a sentence; a year's phrase alone is none: ``В 1812 г. Наполеон``."""
+    return key in UNITS or (key in YEARS and len(before.split()) > _PHRASE_WORDS)
 
 
 def _behind_number(before: str) -> bool:

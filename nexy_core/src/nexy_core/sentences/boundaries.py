@@ -23,8 +23,8 @@ _PARTIAL_NOTE = re.compile(r"\[\d{0,3}\Z")
 _SPACE = re.compile(r"\s*+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _EMOJI_RUN = re.compile(rf"[{EMOJI}][{EMOJI} \t]*+")
-_ITEM = re.compile(r"[-*+•‣◦▪–—]\s|\d{1,3}[.)]\s|#{1,6}\s|[>|]|`{3}|~{3}")
-_PARTIAL_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]?|#{1,6}|`{1,2}|~{1,2})\Z")
+_ITEM = re.compile(r"[-*+•‣◦▪–—]\s|(?:\d{1,3}|[a-zа-я])[.)]\s|#{1,6}\s|[>|]|`{3}|~{3}")
+_PARTIAL_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|(?:\d{1,3}|[a-zа-я])[.)]?|#{1,6}|`{1,2}|~{1,2})\Z")
 _OPENERS = re.compile(r"[\"'“‘«„(\[*_¿¡「『（]*+")
 _DASH = re.compile(r"[—–-]+\s*")
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}\s|\|)")
@@ -149,7 +149,9 @@ def _without_space(window: str, stop: re.Match[str], end: int, *, final: bool) -
         return None
     if stop["emoji"]:
         return True
-    return bool(_WIDE.match(window, end) and (stop["run"] != "." or _WIDE.match(window, stop.start() - 1)))
+    if stop["run"].strip("…"):
+        return bool(_WIDE.match(window, end) and (stop["run"] != "." or _WIDE.match(window, stop.start() - 1)))
+    return False
 
 
 def _before_dash(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool | None:

@@ -10,7 +10,7 @@ from nexy_core.sentences.words import CONJUNCTIONS, LEANING, PREPOSITIONS
 
 _CLAUSE_WORDS = 3
 _CONJUNCTION_WORDS = 7
-_PREPOSITION_WORDS = 9
+_PREPOSITION_WORDS = 10
 _ANY_WORDS = 14
 _WIDE_CLAUSE_CHARS = 6
 _PLAIN = re.compile(r"[a-zа-яё]+(?:['’-][a-zа-яё]+)*")
@@ -31,7 +31,7 @@ def clause_cut(text: str) -> int:
 
 def _wide_cut(text: str) -> int:
     for found in _WIDE_CLAUSE.finditer(text):
-        if found.start() >= _WIDE_CLAUSE_CHARS and found.end() < len(text) and _balanced(text[: found.end()]):
+        if found.end() >= _WIDE_CLAUSE_CHARS and found.end() < len(text) and _balanced(text[: found.end()]):
             return found.end()
     return 0
 
