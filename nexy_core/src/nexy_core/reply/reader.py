@@ -70,7 +70,7 @@ class ObjectReader:
 
     def feed(self, text: str, *, final: bool = False) -> str:
         """Take what can be read of ``text``; return what is left for the next call, or for after the object."""
-        at = 0 if self._depth else self._head(text)
+        at = 0 if self._depth else self._head(text, final=final)
         while self._depth and at < len(text):
             step = self._in_string(text, at, final=final) if self._quote else self._outside(text, at)
             if step == at:
@@ -88,7 +88,7 @@ class ObjectReader:
 
     # --- scanning ---
 
-    def _head(self, text: str) -> int:
+    def _head(self, text: str, *, final: bool) -> int:
         """Go in when the text begins like an object: a brace, a key, a colon."""
         head = _HEAD.match(text)
         if head is None:
@@ -101,11 +101,19 @@ class ObjectReader:
             self.outcome = Outcome.REPLY if self.whole_answer else Outcome.TEXT
             return head.end()
         if not head[0].endswith(":"):
-            return 0
+            return self._undecided(head[0], final=final)
         self.is_json = head["end"] is not None
         self._depth, self._key = 1, ""
         self._keep("{")
         return 1
+
+    def _undecided(self, head: str, *, final: bool) -> int:
+        """All there is so far may still become an object; at the end of the answer it is none."""
+        if not final:
+            return 0
+        self._keep(head)
+        self.outcome = Outcome.TEXT
+        return len(head)
 
     def _in_string(self, text: str, at: int, *, final: bool) -> int:
         stop = _STRING_STOPS[self._quote].search(text, at)
