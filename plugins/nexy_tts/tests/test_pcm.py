@@ -3,18 +3,26 @@ import pytest
 import soxr
 from hypothesis import given
 from hypothesis import strategies as st
-from nexy_tts.pcm import Chunker, PcmStream
+from nexy_tts.pcm import Chunker, Mark, PcmStream
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 20).map(lambda half: 2 * half))
 def test_chunks_are_the_bytes(parts, size) -> None:
     chunker = Chunker(size)
-    chunks = [chunk for part in parts for chunk in chunker.feed(part)]
+    chunks = [chunk.data for part in parts for chunk in chunker.feed(part)]
     assert {len(chunk) for chunk in chunks} <= {size}
-    rest = chunker.rest()
-    assert b"".join([*chunks, rest]) == b"".join(parts)
-    assert len(rest) <= size
-    assert bool(rest) == any(parts)
+    rest = [chunk.data for chunk in chunker.close(9)]
+    assert b"".join([*chunks, *rest]) == b"".join(parts)
+    assert len(rest) == any(parts)
+    assert all(0 < len(chunk) <= size for chunk in rest)
+
+
+def test_a_chunk_says_which_words_end_in_it() -> None:
+    chunker = Chunker(4, before=2)
+    first = list(chunker.feed(bytes(5), [Mark(4, 3), Mark(6, 7), Mark(15, 9)]))
+    second = list(chunker.feed(bytes(9), [Mark(16, 12)]))
+    assert [chunk.spoken_chars for chunk in (*first, *second)] == [5, 9, 9]
+    assert [chunk.spoken_chars for chunk in chunker.close(14)] == [14]
 
 
 def noise(seconds: float, rate: int, seed: int = 0) -> np.ndarray:

@@ -5,15 +5,17 @@ from collections import OrderedDict
 
 import attrs
 
+from nexy_tts.pcm import Mark
+
 _LARGEST_SHARE = 8  # a phrase may take an eighth of the cache, or one answer would flush it
 
 
 @attrs.frozen
 class Phrase:
-    """A finished piece: 48 kHz ``int16`` bytes, and where each known count of characters ends (bytes, characters)."""
+    """48 kHz ``int16`` bytes, and when words end in them where the voice knows."""
 
     pcm: bytes = attrs.field(repr=False)
-    marks: tuple[tuple[int, int], ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 def phrase_key(*identity: object) -> bytes:

@@ -1,14 +1,17 @@
 """From a voice's samples to the wire's: level, 48 kHz, int16, chunks."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import attrs
 import numpy as np
 
-from nexy_core import SAMPLE_RATE_HZ
+from nexy_core import SAMPLE_RATE_HZ, AudioChunk
 from nexy_tts.sessions import Array
 
-BYTES_PER_SECOND = SAMPLE_RATE_HZ * 2
+SAMPLE_BYTES = 2
+BYTES_PER_SECOND = SAMPLE_RATE_HZ * SAMPLE_BYTES
 _FULL_SCALE = 32767
 _KNEE = 0.97  # of full scale: where the bend begins
 _SILENCE = 1e-8
@@ -46,22 +49,45 @@ def _bend(wave: Array) -> Array:
     return np.where(beyond > 0, bent, wave)
 
 
+@attrs.frozen
+class Mark:
+    """After ``offset_bytes`` of sound, ``chars`` characters of the text have been said."""
+
+    offset_bytes: int
+    chars: int
+
+
 class Chunker:
-    """Cuts bytes into chunks of one size; only the rest may be shorter."""
+    """Cuts sound into chunks of one size; only the last may be shorter.
 
-    def __init__(self, chunk_bytes: int) -> None:
+    ``before`` is how many characters of the text precede the first one that is spoken.
+    """
+
+    def __init__(self, chunk_bytes: int, before: int = 0) -> None:
         self._chunk_bytes = chunk_bytes
+        self._before = before
         self._rest = b""
+        self._sent_bytes = 0
+        self._chars = 0
+        self._marks: deque[Mark] = deque()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The full chunks there are now. The last is held back, so that ``rest`` is never empty."""
+    def feed(self, data: bytes, marks: Iterable[Mark] = ()) -> Iterator[AudioChunk]:
+        """The full chunks there are now. The last is held back, so that there is one to say the end of the text."""
+        self._marks.extend(marks)
         data = self._rest + data
         end = max(0, len(data) - 1) // self._chunk_bytes * self._chunk_bytes
         self._rest = data[end:]
         for start in range(0, end, self._chunk_bytes):
-            yield data[start : start + self._chunk_bytes]
+            self._sent_bytes += self._chunk_bytes
+            yield AudioChunk(data[start : start + self._chunk_bytes], self._said())
 
-    def rest(self) -> bytes:
-        """What is left; empty only if nothing was fed."""
+    def close(self, chars: int) -> Iterator[AudioChunk]:
+        """The last chunk, with which all ``chars`` characters are said; none if there was no sound."""
         rest, self._rest = self._rest, b""
-        return rest
+        if rest:
+            yield AudioChunk(rest, chars)
+
+    def _said(self) -> int:
+        while self._marks and self._marks[0].offset_bytes <= self._sent_bytes:
+            self._chars = self._before + self._marks.popleft().chars
+        return self._chars

@@ -8,7 +8,7 @@ from nexy_core import AudioChunk, Degraded, Health, LiveSettings, Sentence, Spee
 from nexy_tts import options
 from nexy_tts.cache import Phrase, PhraseCache, phrase_key
 from nexy_tts.engine import Voice
-from nexy_tts.pcm import BYTES_PER_SECOND, Chunker
+from nexy_tts.pcm import BYTES_PER_SECOND, Chunker, Mark
 from nexy_tts.scheduler import Scheduler, Work
 from nexy_tts.sessions import Stopped, SynthesisFailed
 from nexy_tts.shelf import Shelf
@@ -52,13 +52,13 @@ class PiperSynthesizer(SpeechSynthesizer):
         voice = await self._shelf.get(request.language, request.voice)
         style = options.style(self._settings)
         key = phrase_key(voice.fingerprint, text, style, self._max_phonemes)
-        chunker = Chunker(self._settings.get("tts.chunk_bytes", int))
+        chunker = Chunker(self._settings.get("tts.chunk_bytes", int), request.spoken.index(text))
         async with aclosing(self._pcm(self._scheduler, voice, request.turn_id, text, style, key)) as sound:
-            async for pcm in sound:
-                for data in chunker.feed(pcm):
-                    yield AudioChunk(data)
-        if rest := chunker.rest():
-            yield AudioChunk(rest, spoken_chars=len(request.spoken))
+            async for phrase in sound:
+                for chunk in chunker.feed(phrase.pcm, phrase.marks):
+                    yield chunk
+        for chunk in chunker.close(len(request.spoken)):
+            yield chunk
 
     @property
     def _max_phonemes(self) -> int:
@@ -66,23 +66,24 @@ class PiperSynthesizer(SpeechSynthesizer):
 
     async def _pcm(
         self, scheduler: Scheduler, voice: Voice, turn_id: str, text: str, style: options.Style, key: bytes
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[Phrase, None]:
         if phrase := self._cache.get(key):
             scheduler.credit(turn_id, len(phrase.pcm) / BYTES_PER_SECOND)
-            yield phrase.pcm
+            yield phrase
             return
         utterance = Utterance(voice, text, style, self._max_phonemes)
         self._speaking.add(utterance)
-        ticket, whole = scheduler.ticket(), bytearray()
+        ticket, whole, marks = scheduler.ticket(), bytearray(), list[Mark]()
         try:
             while not utterance.finished:
                 made = await self._make(scheduler, turn_id, ticket, utterance)
                 if len(whole) <= self._cache.max_entry_bytes:
                     whole += made.pcm
-                yield made.pcm
+                    marks += made.marks
+                yield Phrase(made.pcm, made.marks)
         finally:
             self._speaking.discard(utterance)
-        self._cache.put(key, Phrase(bytes(whole)))
+        self._cache.put(key, Phrase(bytes(whole), tuple(marks)))
 
     async def _make(self, scheduler: Scheduler, turn_id: str, ticket: int, utterance: Utterance) -> Made:
         work = Work(turn_id, ticket, utterance.next_seconds, utterance.make, utterance.stop.set, _measure)

@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from nexy_tts.utterance import slices, stretches
+from nexy_tts.cutting import slices, stretches
 
 PHONEMES = st.lists(st.sampled_from(["a", "b", "ˈ", " ", ",", "."]), max_size=300)
 
