@@ -211,5 +211,5 @@ def test_the_older_client_is_never_offered_what_it_cannot_install():
     archive = release("3.0", artifact=artifact("Nexy.zip"))
     notice = release("2.5", informational_below="", link=BASE)
     image = release("2.0")
-    assert b'"build": "2.0"' in build_manifest(BASE, [archive, notice, image])
+    assert b'"build":"2.0"' in build_manifest(BASE, [archive, notice, image])
     assert build_manifest(BASE, [archive, notice]) is None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 1.0
 KEEPALIVE_SECONDS = 30.0
 SCRUB_CHECK_SECONDS = 5.0
+FIRST_LOOK_SECONDS = 2.0
 SEEN_FILE = "updates-seen.json"
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,14 @@ class UpdateSite(UpdateFeed):
             shutdown_timeout=SHUTDOWN_SECONDS,
         )
         await self._runner.setup()
-        await self._keeper.refresh()
         await self._listen()
+        first = asyncio.Event()
         self._tasks = (
-            asyncio.create_task(self._watch(), name="updates-watch"),
-            asyncio.create_task(self._scrub(), name="updates-scrub"),
+            asyncio.create_task(self._watch(first), name="updates-watch"),
+            asyncio.create_task(self._scrub(first), name="updates-scrub"),
         )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(first.wait(), FIRST_LOOK_SECONDS)
 
     async def _listen(self) -> None:
         """Bind the port, if that has not been done."""
@@ -90,15 +93,17 @@ class UpdateSite(UpdateFeed):
             logger.warning(trouble, extra={"decision": "degrade"})
         self._trouble = trouble
 
-    async def _watch(self) -> None:
+    async def _watch(self, first: asyncio.Event) -> None:
         assert self._keeper is not None
         while True:
+            await self._keeper.refresh()
+            first.set()
             await asyncio.sleep(self._settings.get("update.poll_seconds", float))
             await self._listen()
-            await self._keeper.refresh()
 
-    async def _scrub(self) -> None:
+    async def _scrub(self, first: asyncio.Event) -> None:
         assert self._keeper is not None
+        await first.wait()
         while True:
             await self._keeper.scrub_when_due()
             await asyncio.sleep(SCRUB_CHECK_SECONDS)
@@ -123,6 +128,8 @@ class UpdateSite(UpdateFeed):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = ()
+        if self._keeper is not None:
+            await self._keeper.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner, self._listening = None, False

@@ -1,6 +1,5 @@
 """Artifacts: found by the index, opened by their hash, never by a path from the URL."""
 
-import asyncio
 import logging
 import os
 
@@ -59,7 +58,7 @@ class DownloadHandler:
 
     async def _opened(self, request: web.Request, artifact: Artifact) -> web.StreamResponse:
         try:
-            descriptor = await asyncio.to_thread(self._open, artifact)
+            descriptor = await self.keeper.in_thread(self._open, artifact)
         except (OSError, StoreError) as error:
             self.keeper.artifact_trouble(artifact, words(error))
             return refusal(503, "not available right now", retry_after=BUSY_RETRY_SECONDS)

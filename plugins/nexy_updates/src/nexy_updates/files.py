@@ -64,7 +64,9 @@ def replace_synced(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 
 def to_json(value: Any) -> bytes:
     """JSON bytes, the same for the same value."""
-    return (json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+    ).encode()
 
 
 def from_json(data: bytes, name: str) -> Any:

@@ -1,10 +1,15 @@
 """What is served and what is wrong with it: the last good state stays in memory whatever happens to the folder."""
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 
@@ -17,6 +22,10 @@ from nexy_updates.model import Artifact, now_utc
 from nexy_updates.objects import hash_file
 from nexy_updates.snapshot import Choice, Seen, Snapshot, load
 
+ResultT = TypeVar("ResultT")
+THREADS = 4
+HANG_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
 CLOCK_TOLERANCE = timedelta(days=1)
 SECONDS_PER_HOUR = 3600
 ROTTEN = "its bytes are not the published ones; publish the same file again"
@@ -24,6 +33,17 @@ SCRUB_RETRY_SECONDS = 60
 SCRUB_PAUSE_SECONDS = 0.004
 """After each MiB, so that hashing takes a fraction of one core."""
 logger = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class _Look:
+    """What a look at the store found. ``snapshot`` is ``None`` when it is the one that is served already."""
+
+    seen: Seen
+    pointer: bytes
+    holds: frozenset[str]
+    snapshot: Snapshot | None
+    not_remembered: str
 
 
 @attrs.define
@@ -37,6 +57,10 @@ class Keeper:
     holds: frozenset[str] = frozenset()
     _reason: str = attrs.field(default="starting", init=False)
     _seen: Seen | None = attrs.field(default=None, init=False)
+    _not_remembered: str = attrs.field(default="", init=False)
+    _looking_since: float | None = attrs.field(default=None, init=False)
+    _one_look: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _pool: ThreadPoolExecutor = attrs.field(factory=partial(ThreadPoolExecutor, THREADS, "updates"), init=False)
     _pointer: bytes = attrs.field(default=b"", init=False)
     _bad: dict[str, str] = attrs.field(factory=dict, init=False)
     _rotten: set[str] = attrs.field(factory=set, init=False)
@@ -56,6 +80,9 @@ class Keeper:
 
     def problem(self) -> str:
         """What is wrong, for the operator; "" when nothing is."""
+        hangs = self._looking_since is not None and time.monotonic() - self._looking_since > HANG_SECONDS
+        if hangs:
+            return "the update folder does not answer"
         return self._reason or self._age() or next(iter(self._bad.values()), "")
 
     def _age(self) -> str:
@@ -94,7 +121,7 @@ class Keeper:
         snapshot = self.snapshot
         for artifact in tuple(snapshot.offered_artifacts()) if snapshot else ():
             try:
-                self._judge(artifact, await asyncio.to_thread(self._hash, artifact))
+                self._judge(artifact, await self.in_thread(self._hash, artifact))
             except (OSError, StoreError) as error:
                 self.artifact_trouble(artifact, words(error))
         self._scrubbed_at, self._scrubbed_seq = time.monotonic(), snapshot.seq if snapshot else 0
@@ -112,36 +139,56 @@ class Keeper:
 
     async def refresh(self) -> None:
         """Look at the store once, in a thread. Never raises for what is wrong with it: ``problem`` says it."""
+        async with self._one_look:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        self._looking_since = time.monotonic()
         try:
-            reason = await asyncio.to_thread(self._refresh)
+            reason = self._take(await self.in_thread(self._look))
         except FileNotFoundError:
             reason = "nothing has been published in the update folder yet"
         except OSError as error:
             reason = f"the update folder cannot be read: {words(error)}"
         except StoreError as error:
             reason = str(error)
+        finally:
+            self._looking_since = None
         if reason and reason != self._reason:
             logger.warning(reason, extra={"decision": "degrade"})
         if self._reason and not reason:  # what was missing with the folder may be back with it
             self._bad = {sha256: text for sha256, text in self._bad.items() if sha256 in self._rotten}
         self._reason = reason
 
-    def _refresh(self) -> str:
-        if self._seen is None:
-            self._seen = self._read_seen()
+    def _look(self) -> "_Look":
+        """What is in the store now; runs in a thread and changes nothing here."""
+        seen = self._seen or self._read_seen()
         _, pointer = self.layout.read_pointer()
-        self.holds = self.layout.read_holds()
+        holds = self.layout.read_holds()
         if self.snapshot is not None and pointer == self._pointer:
-            return ""
-        snapshot = load(self.layout, self._keys(), self._seen)
-        self._swap(snapshot, pointer)
-        return self._remember(Seen(snapshot.seq, snapshot.digest))
+            return _Look(seen, pointer, holds, None, self._not_remembered)
+        snapshot = load(self.layout, self._keys(), seen)
+        now_seen = Seen(snapshot.seq, snapshot.digest)
+        return _Look(now_seen, pointer, holds, snapshot, self._remember(now_seen) if now_seen != seen else "")
 
-    def _swap(self, snapshot: Snapshot, pointer: bytes) -> None:
-        self.snapshot, self._pointer = snapshot, pointer
-        self._bad.clear()
-        self._rotten.clear()
-        logger.info("update store loaded", extra={"decision": "complete", "ctx": {"seq": snapshot.seq}})
+    def _take(self, look: "_Look") -> str:
+        """Swap what was found in, all at once."""
+        self._seen, self.holds, self._not_remembered = look.seen, look.holds, look.not_remembered
+        if look.snapshot is not None:
+            self.snapshot, self._pointer = look.snapshot, look.pointer
+            self._bad, self._rotten = {}, set()
+            logger.info("update store loaded", extra={"decision": "complete", "ctx": {"seq": look.seen.seq}})
+        return look.not_remembered
+
+    async def in_thread(self, work: Callable[..., ResultT], *arguments: object) -> ResultT:
+        """Run blocking work in the site's own few threads: a file system that hangs must hang nobody else."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    async def close(self) -> None:
+        """End the threads; one that hangs is left behind."""
+        ended = asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(ended)), CLOSE_SECONDS)
 
     def _keys(self) -> tuple[PublicKey, ...]:
         return tuple(PublicKey.parse(text) for text in self.settings.get("update.public_keys", list))
@@ -157,14 +204,9 @@ class Keeper:
 
     def _remember(self, seen: Seen) -> str:
         """Failing to remember does not stop the serving, but it is said: after a restart an old copy would pass."""
-        if seen == self._seen:
-            return ""
-        self._seen = seen
         try:
             self.seen_file.parent.mkdir(parents=True, exist_ok=True)
             replace_synced(self.seen_file, to_json(attrs.asdict(seen)))
         except OSError as error:
-            return (
-                f"{self.seen_file.name} cannot be written, so a restart would accept an older state: {error.strerror}"
-            )
+            return f"{self.seen_file.name} cannot be written ({words(error)}): a restart would accept an older state"
         return ""

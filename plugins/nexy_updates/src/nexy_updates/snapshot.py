@@ -96,8 +96,6 @@ def load(layout: Layout, keys: Sequence[PublicKey], seen: Seen) -> Snapshot:
 
 
 def _read_indexes(folder: Path, keys: Sequence[PublicKey]) -> Iterator[tuple[str, Index]]:
-    if not keys:
-        raise StoreError("update.public_keys is empty, so nothing can be verified: put there what keygen printed")
     names = sorted(path for path in folder.iterdir() if path.name.endswith(".index.json"))
     if not names:
         raise StoreError(f"state {folder.name} has no index")
@@ -110,6 +108,8 @@ def _read_indexes(folder: Path, keys: Sequence[PublicKey]) -> Iterator[tuple[str
 
 def read_index(path: Path, keys: Sequence[PublicKey]) -> tuple[bytes, Index]:
     """The bytes and the content of an index whose signature one of ``keys`` accepts."""
+    if not keys:
+        raise StoreError("update.public_keys is empty, so nothing can be verified: put there what keygen printed")
     data = read_limited(path, INDEX_BYTES_MAX)
     signatures = from_json(read_limited(path.with_suffix(".sig"), SMALL_BYTES_MAX), f"{path.stem}.sig")
     texts = [text for text in signatures if isinstance(text, str)] if isinstance(signatures, list) else []
