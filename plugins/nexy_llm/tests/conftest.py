@@ -40,8 +40,12 @@ class Reply:
         for piece in pieces:
             await self.event(chunk({"content": piece}))
 
+    @property
+    def last_chunk(self):
+        return chunk({}, "stop")
+
     async def end(self, usage=None):
-        await self.event(chunk({}, "stop"))
+        await self.event(self.last_chunk)
         if usage:
             tokens = {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
             await self.event({**chunk({}), "choices": [], "usage": tokens})

@@ -25,7 +25,7 @@ async def test_text_streams_in_order_and_usage_comes_last(make_model, provider, 
     request = provider.requests[-1]
     assert request["stream"] is True
     assert request["temperature"] == 0
-    assert request["max_tokens"] == 512
+    assert request["max_tokens"] == 256
     assert provider.headers[-1]["authorization"] == "bearer sk-secret-key"
 
 
@@ -57,6 +57,19 @@ async def test_usage_is_estimated_when_the_provider_gives_none(make_model, provi
     provider.plays(no_usage)
     answer = await ask(await make_model())
     assert answer.usage.input_tokens > 0
+    assert answer.usage.output_tokens > 0
+
+
+async def test_a_finished_answer_does_not_wait_for_a_provider_that_stays_open(make_model, provider, ask):
+    async def never_closes(reply):
+        await reply.open()
+        await reply.text("Done.")
+        await reply.event(reply.last_chunk)
+        await reply.hang()
+
+    provider.plays(never_closes)
+    answer = await ask(await make_model(between_tokens_timeout_seconds=5.0))
+    assert (answer.text, answer.error) == ("Done.", None)
     assert answer.usage.output_tokens > 0
 
 

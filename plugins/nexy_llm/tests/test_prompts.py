@@ -130,3 +130,11 @@ async def test_without_vision_the_screenshot_is_left_out_and_both_model_and_log_
 @given(st.text(min_size=1))
 def test_the_estimate_never_calls_a_text_nothing(text):
     assert 1 <= prompts.estimate_tokens(text) <= len(text.encode()) + 1
+
+
+async def test_lone_surrogates_do_not_reach_the_request(build):
+    odd = "a\ud800b"
+    asked = prompt(odd, facts=(Fact(odd),), history=(Exchange(odd, odd),), screenshot=SHOT)
+    for messages in (await build(asked), await build(asked, vision=True)):
+        assert json.dumps(messages, ensure_ascii=False).encode()
+        assert "a?b" in str(messages[-1]["content"])

@@ -9,6 +9,7 @@ from typing import Any, cast
 import attrs
 
 from nexy_core import ModelUsage, NexyError, TimedOut, Unavailable, ValidationFailed
+from nexy_llm.prompts import estimate_tokens
 from nexy_llm.settings import Limits, Route
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ QUIET_ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # or it loads a .env file from the working directory
 }
 TALKATIVE_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
+USAGE_WAIT_SECONDS = 0.5
 CHUNKS_A_BREATH = 16
 MAX_RETRY_AFTER_SECONDS = 3600.0
 NO_KEY = "none"
@@ -51,34 +53,45 @@ FOREIGN_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, R
 
 @attrs.define(eq=False)
 class Stream:
-    """One answer under way."""
+    """One answer under way. ``usage`` is known once it has ended."""
 
     gateway: "Gateway"
     route: Route
     _upstream: Any
+    _asked_tokens: int
     usage: ModelUsage | None = None
     _chunks: int = 0
-    _begun: bool = False
+    _text_tokens: int = 0
+    _finished: bool = False
 
     async def text(self) -> str:
         """The next piece of text, never empty; "" at the end. Raises ``NexyError`` when the answer breaks off."""
         try:
-            async for chunk in self._upstream:
+            while not self._finished:
+                chunk = await anext(self._upstream, None)
                 await self._breathe()
-                self._note_usage(chunk)
-                choices = chunk.choices
-                if choices and (content := choices[0].delta.content):
-                    self._begun = True
-                    return cast("str", content)
+                if text := self._taken(chunk):
+                    return text
         except self.gateway.foreign_errors as error:
             translated = self.gateway.translate(error, self.route)
-            raise (_broken_off() if self._begun and isinstance(translated, Unavailable) else translated) from None
+            broken_off = self._text_tokens and isinstance(translated, Unavailable)
+            raise (_broken_off() if broken_off else translated) from None
         self._check_finished()
+        self.usage = await self._reported_usage() or ModelUsage(self.route.model, self._asked_tokens, self._text_tokens)
         return ""
 
     async def aclose(self) -> None:
         """Close the connection to the provider, which stops the answer there."""
         await self._upstream.aclose()
+
+    def _taken(self, chunk: Any) -> str:
+        """The chunk's text. After its last chunk litellm would count tokens and assemble the answer again: stop."""
+        choices = chunk.choices if chunk is not None else ()
+        self._finished = chunk is None or bool(choices and choices[0].finish_reason)
+        text = cast("str", choices[0].delta.content or "") if choices else ""
+        if text:
+            self._text_tokens += estimate_tokens(text)
+        return text
 
     async def _breathe(self) -> None:
         """Chunks that have arrived together come without a single pause, at a third of a millisecond each."""
@@ -86,10 +99,21 @@ class Stream:
         if self._chunks % CHUNKS_A_BREATH == 0:
             await asyncio.sleep(0)
 
-    def _note_usage(self, chunk: Any) -> None:
-        usage = getattr(chunk, "usage", None)
-        if usage is not None:
-            self.usage = ModelUsage(self.route.model, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    async def _reported_usage(self) -> ModelUsage | None:
+        """What the provider says after the answer's last chunk, if it soon does."""
+        with contextlib.suppress(*self.gateway.foreign_errors):
+            async with asyncio.timeout(USAGE_WAIT_SECONDS):
+                async for chunk in self._upstream.completion_stream:
+                    usage = chunk.get("usage") if isinstance(chunk, dict) else getattr(chunk, "usage", None)
+                    if usage:
+                        return self._usage(usage)
+        return next(
+            (self._usage(chunk.usage) for chunk in self._upstream.chunks if getattr(chunk, "usage", None)), None
+        )
+
+    def _usage(self, usage: Any) -> ModelUsage:
+        counts = usage if isinstance(usage, dict) else vars(usage)
+        return ModelUsage(self.route.model, counts.get("prompt_tokens") or 0, counts.get("completion_tokens") or 0)
 
     def _check_finished(self) -> None:
         """litellm ends a broken-off stream like a whole one; only the finish reason tells them apart."""
@@ -137,7 +161,7 @@ class Gateway:
             upstream = await self._litellm.acompletion(**arguments)
         except self.foreign_errors as error:
             raise self.translate(error, route) from None
-        return Stream(self, route, upstream)
+        return Stream(self, route, upstream, sum(map(_message_tokens, messages)))
 
     async def close(self) -> None:
         """Close litellm's pooled connections."""
@@ -188,6 +212,11 @@ def _retry_after(error: BaseException) -> float | None:
         return min(float(headers.get("retry-after", "")), MAX_RETRY_AFTER_SECONDS)
     except ValueError:
         return None
+
+
+def _message_tokens(message: dict[str, Any]) -> int:
+    content = message["content"]
+    return estimate_tokens(content if isinstance(content, str) else content[0]["text"])
 
 
 def _broken_off() -> Unavailable:

@@ -84,9 +84,11 @@ class Lane:
     async def _attempt(self, messages: Messages, limits: Limits, budget: Budget) -> AsyncGenerator[Event, None]:
         """One request: text while it comes, then the usage. Closing it closes the request."""
         stream: Stream | None = None
+        route = self.route
         try:
             async with budget.wait(limits.first_token_seconds, "first_token_timeout"):
-                route = await self._route(limits.first_token_seconds)
+                if self.supervisor is not None:
+                    route = await self.supervisor.route(limits.first_token_seconds)
                 stream = await self.gateway.open(route, messages, limits, direct=self.supervisor is not None)
                 text = await stream.text()
             while text:
@@ -96,7 +98,7 @@ class Lane:
             if stream.usage is not None:
                 yield attrs.evolve(stream.usage, model=self.route.model)
         except NexyError as error:
-            raise self._explained(error) from None
+            raise await self._explained(error, route) from None
         finally:
             if stream is not None:
                 await stream.aclose()
@@ -108,19 +110,15 @@ class Lane:
             retry_after_seconds=max(1.0, self.breaker.wait_seconds()),
         )
 
-    async def _route(self, timeout_seconds: float) -> Route:
-        return self.route if self.supervisor is None else await self.supervisor.route(timeout_seconds)
-
-    def _explained(self, error: NexyError) -> NexyError:
+    async def _explained(self, error: NexyError, route: Route) -> NexyError:
         """What the failure means when the model is our own child process."""
         if self.supervisor is None:
             return error
         if isinstance(error, TimedOut):
             self.supervisor.suspect()
-        if error.reason in {"provider_unreachable", "stream_cut"}:
-            return Unavailable(
-                "The language model stopped; it is being restarted.", reason="model_died", retry_after_seconds=1
-            )
+        elif isinstance(error, Unavailable) and await self.supervisor.lost(route):
+            text = "The language model stopped; it is being restarted."
+            return Unavailable(text, reason="model_died", retry_after_seconds=1)
         return error
 
     def _count(self, error: NexyError, *, probe: bool) -> None:

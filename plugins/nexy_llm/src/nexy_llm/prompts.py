@@ -44,12 +44,12 @@ async def build(prompt: Prompt, settings: LiveSettings, *, embedded: bool) -> li
     facts, history = _fitting(prompt, settings)
     system = "\n\n".join(_system(prompt, settings, facts, history, embedded=embedded))
     question = await _question(prompt, vision=settings.get("llm.vision", bool))
-    return [{"role": "system", "content": system}, *_turns(history), {"role": "user", "content": question}]
+    return [_message("system", system), *_turns(history), _message("user", question)]
 
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens ``text`` is, rather too many than too few."""
-    return len(text.encode()) // BYTES_A_TOKEN + 1
+    return len(text.encode(errors="replace")) // BYTES_A_TOKEN + 1
 
 
 def _system(
@@ -117,8 +117,17 @@ def _fitting(prompt: Prompt, settings: LiveSettings) -> tuple[list[Fact], list[E
 def _turns(history: list[Exchange]) -> Iterable[dict[str, Any]]:
     for exchange in history:
         answer = f"{exchange.answer} {CUT_MARK}".lstrip() if exchange.cut else exchange.answer
-        yield {"role": "user", "content": exchange.prompt}
-        yield {"role": "assistant", "content": answer}
+        yield _message("user", exchange.prompt)
+        yield _message("assistant", answer)
+
+
+def _message(role: str, content: str | list[dict[str, Any]]) -> dict[str, Any]:
+    return {"role": role, "content": _encodable(content) if isinstance(content, str) else content}
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which no request can carry."""
+    return text.encode(errors="replace").decode()
 
 
 async def _question(prompt: Prompt, *, vision: bool) -> str | list[dict[str, Any]]:
@@ -131,7 +140,7 @@ async def _question(prompt: Prompt, *, vision: bool) -> str | list[dict[str, Any
         )
         return prompt.text
     url = await _data_uri(prompt.screenshot)
-    return [{"type": "text", "text": prompt.text}, {"type": "image_url", "image_url": {"url": url}}]
+    return [{"type": "text", "text": _encodable(prompt.text)}, {"type": "image_url", "image_url": {"url": url}}]
 
 
 async def _data_uri(screenshot: Screenshot) -> str:

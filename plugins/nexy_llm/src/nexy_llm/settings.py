@@ -48,7 +48,7 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=_MAX_TEMPERATURE,
         live=True,
     ),
-    _count("llm.max_tokens", 512, "Longest answer, in tokens.", low=1, high=_MAX_TOKENS),
+    _count("llm.max_tokens", 256, "Longest answer, in tokens.", low=1, high=_MAX_TOKENS),
     _seconds("llm.first_token_timeout_seconds", 20.0, "Wait for the first text of an answer."),
     _seconds("llm.between_tokens_timeout_seconds", 10.0, "Wait for the next text once an answer has begun."),
     _seconds("llm.answer_timeout_seconds", 120.0, "All waiting for models within one answer, other tries included."),

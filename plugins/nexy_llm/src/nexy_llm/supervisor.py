@@ -21,6 +21,7 @@ RESTART_FIRST_SECONDS = 0.2
 RESTART_MAX_SECONDS = 30.0
 STABLE_SECONDS = 60.0
 END_TIMEOUT_SECONDS = 2.0
+NOTICE_SECONDS = 0.5
 HEALTH_TIMEOUT_SECONDS = 3.0
 KEY_BYTES = 24
 STDERR_CHUNK_BYTES = 4096
@@ -48,6 +49,7 @@ class Supervisor:
     _process: Process | None = None
     _route: Route | None = None
     _ready: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _lost: asyncio.Event = attrs.field(factory=asyncio.Event)
     _keeper: asyncio.Task[None] | None = None
     _suspicion: asyncio.Task[None] | None = None
 
@@ -69,6 +71,14 @@ class Supervisor:
     def serves(self) -> bool:
         """Whether the child is up right now."""
         return self._ready.is_set()
+
+    async def lost(self, route: Route) -> bool:
+        """Whether the child that ``route`` led to is gone; its end is noticed a moment after its connections break."""
+        if self._route == route:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NOTICE_SECONDS):
+                    await self._lost.wait()
+        return self._route != route
 
     def suspect(self) -> None:
         """An answer did not come: if the child does not answer a health check either, end it, and so restart it."""
@@ -129,6 +139,7 @@ class Supervisor:
             process.kill()
             raise
         self._route = Route(f"openai/{EMBEDDED}", f"{address}/v1", key)
+        self._lost.clear()
         self._ready.set()
         return process
 
@@ -156,6 +167,7 @@ class Supervisor:
 
     def _down(self) -> None:
         self._ready.clear()
+        self._lost.set()
         self._route = None
 
     async def _examine(self) -> None:
