@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -109,3 +110,9 @@ def world(tmp_path):
 @pytest.fixture
 def sha256():
     return lambda data: hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def nexy():
+    """The installed command."""
+    return str(Path(sys.executable).with_name("nexy"))
