@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 import uuid
 
@@ -13,11 +14,12 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+from nexy_core.errors import ErrorType
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.testing.process import ServerProcess
+from nexy_core.testing.wire import DEVICE, Received, ask, question
 
-DEVICE = "6C1D1B54-0D0A-5B5C-8C55-3A0B7E0B8B11"
 QUESTION = "What is the capital of France?"
 DETERMINISTIC = {"NEXY_TTS__NOISE_SCALE": "0", "NEXY_TTS__NOISE_W": "0"}
 
@@ -32,37 +34,6 @@ def server(tmp_path_factory):
 def stub(server):
     with grpc.insecure_channel(server.address) as channel:
         yield StreamingServiceStub(channel)
-
-
-def question(prompt=QUESTION, session=None):
-    return pb.StreamRequest(
-        prompt=prompt,
-        hardware_id=DEVICE,
-        session_id=session or str(uuid.uuid4()),
-        phase=pb.REQUEST_PHASE_COMMIT,
-    )
-
-
-def received(messages):
-    """(the shown pieces, their audio, the terminal message), checked for order and shape on the way."""
-    pieces, audio, end = [], [], None
-    for message in messages:
-        assert end is None, "something followed the terminal message"
-        kind = message.WhichOneof("content")
-        if kind == "text_chunk":
-            pieces.append(message.text_chunk)
-            audio.append(b"")
-        elif kind == "audio_chunk":
-            chunk = message.audio_chunk
-            assert pieces, "audio before its text"
-            assert (chunk.dtype, chunk.sample_rate, chunk.channels) == ("int16", 48000, 1)
-            assert chunk.audio_data
-            assert list(chunk.shape) == [len(chunk.audio_data) // 2]
-            assert len(chunk.audio_data) % 2 == 0
-            audio[-1] += chunk.audio_data
-        else:
-            end = message
-    return pieces, audio, end
 
 
 def piper_says(pieces):
@@ -89,41 +60,29 @@ def assert_same_speech(pieces, audio):
 
 
 def test_unary_style_a_real_answer_is_shown_and_spoken(stub):
-    pieces, audio, end = received(stub.StreamAudio(iter([question()])))
-    assert "Paris" in "".join(pieces)
-    assert end.end_message
-    assert_same_speech(pieces, audio)
+    answer = ask(stub, QUESTION)
+    assert "Paris" in answer.text
+    assert answer.end
+    assert_same_speech(answer.pieces, answer.audio)
 
 
 def test_bidirectional_two_turns_and_the_second_knows_the_first(stub):
-    answers, session = [], str(uuid.uuid4())
-    prompts = iter([QUESTION, "What is the capital of Italy?"])
+    session, prompts, ended = str(uuid.uuid4()), [QUESTION, "What is the capital of Italy?"], threading.Semaphore(1)
 
-    class Requests:
-        """Sends the next prompt only after the turn before it has ended."""
+    def requests():
+        for prompt in prompts:
+            ended.acquire()
+            yield question(prompt, session)
 
-        def __init__(self):
-            self.ready = __import__("threading").Semaphore(1)
-
-        def __iter__(self):
-            return self
-
-        def __next__(self):
-            self.ready.acquire()
-            return question(next(prompts), session)
-
-    requests = Requests()
-    turn = []
-    for message in stub.StreamAudio(requests):
-        turn.append(message)
-        if message.WhichOneof("content") == "end_message":
-            pieces, audio, _ = received(turn)
-            answers.append("".join(pieces))
-            assert all(audio)
-            turn = []
-            requests.ready.release()
-    assert "Paris" in answers[0]
-    assert "Rome" in answers[1]
+    answers = [Received()]
+    for message in stub.StreamAudio(requests()):
+        answers[-1].take(message)
+        if answers[-1].end:
+            answers.append(Received())
+            ended.release()
+    assert "Paris" in answers[0].text
+    assert "Rome" in answers[1].text
+    assert all(answers[1].audio)
 
 
 def model_processes(server):
@@ -141,14 +100,11 @@ def test_a_killed_model_fails_its_turn_as_documented_and_the_next_one_answers(se
         pytest.fail(f"the turn ended well: {messages[-1]}")
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
     for _ in range(3):
-        try:
-            pieces, _, end = received(stub.StreamAudio(iter([question()])))
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE
-            continue
-        assert "Paris" in "".join(pieces)
-        assert end.end_message
-        return
+        answer = ask(stub, QUESTION)
+        if answer.error is None:
+            assert "Paris" in answer.text
+            return
+        assert answer.error.error_type is ErrorType.UNAVAILABLE
     pytest.fail("the model did not come back")
 
 

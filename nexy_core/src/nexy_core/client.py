@@ -264,8 +264,8 @@ def _audio(chunk: pb.AudioChunk) -> Audio:
     return Audio(chunk.audio_data, chunk.sample_rate, chunk.channels)
 
 
-def client_error(error: grpc.aio.AioRpcError) -> ClientError:
-    """From a status to the taxonomy, by its details where it has them."""
+def client_error(error: Any) -> ClientError:
+    """From an ``RpcError`` (sync or aio) to the taxonomy, by its details where it has them."""
     error_type, retry_after_seconds = _BY_CODE.get(error.code(), ErrorType.INTERNAL), None
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):

@@ -139,6 +139,8 @@ class Server:
         for name in ("grpc", "http"):
             host, port = self.settings.get(f"{name}.host", str), self.settings.get(f"{name}.port", int)
             check_port(name, host, port)
+            if name == "grpc" and (files := self._tls_files()):
+                reloading_credentials(*files)
             if not host.startswith(LOOPBACK) and not (name == "grpc" and self._tls_files()):
                 self.log.write(
                     Decision.WARN,
@@ -235,8 +237,6 @@ class Server:
 
 def check_port(name: str, host: str, port: int) -> None:
     """Raises ``ConfigError`` when the port is taken or the address is not this machine's."""
-    if not port:
-        return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -244,8 +244,8 @@ def check_port(name: str, host: str, port: int) -> None:
             probe.bind((host.strip("[]"), port))
         except OSError as error:
             raise ConfigError(
-                f"{name}.port {port} on {host} cannot be used: {error.strerror or error}. "
-                f"Stop what uses it, or set another one: NEXY_{name.upper()}__PORT=…"
+                f"{name}.port {port} on {name}.host {host} cannot be used: {error.strerror or error}. "
+                f"Stop what uses it, or set others: NEXY_{name.upper()}__PORT=… NEXY_{name.upper()}__HOST=…"
             ) from None
 
 
@@ -285,7 +285,11 @@ async def _serve(config: Config, log: DecisionLog, announce: Callable[[Listening
         last_words=lambda: _last_words(server, log),
         reload=lambda: loop.call_soon_threadsafe(server.reload),
     ).install()
-    listening = await server.start()
+    try:
+        listening = await server.start()
+    except ConfigError:
+        await server.host.stop(server.settings.get("plugins.cleanup_timeout_seconds", float))
+        raise
     announce(listening)
     await asked.wait()
     return EXIT_DRAINED if await server.stop() else EXIT_FORCED
