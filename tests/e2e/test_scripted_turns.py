@@ -109,7 +109,7 @@ def test_full_is_refused_and_interrupts_and_health_are_not(start_scripted):
     server = start_scripted(NEXY_BACKPRESSURE__MAX_CONCURRENT_STREAMS="1")
     with grpc.insecure_channel(server.address) as channel:
         stub = StreamingServiceStub(channel)
-        call = stub.StreamAudio(iter([question("say One. [[llm.last.hang]]", hardware_id="A")]))
+        call = stub.StreamAudio(iter([question("count 2 [[llm.last.hang]]", hardware_id="A")]))
         next(call)
         refused = ask(stub, "say Two.", hardware_id="B")
         assert refused.error.error_type is ErrorType.STREAM_LIMIT_EXCEEDED
@@ -125,7 +125,7 @@ def test_full_is_refused_and_interrupts_and_health_are_not(start_scripted):
 
 
 def test_a_message_of_five_megabytes_arrives_and_one_over_the_limit_is_refused(scripted_stub):
-    assert ask(scripted_stub, "say " + "x" * 31_000).error is None
+    assert ask(scripted_stub, "recall " + "x" * 31_000).error is None
     big = question("say hi", screenshot="A" * 5 * 1024 * 1024)
     assert receive(scripted_stub.StreamAudio(iter([big]))).error.error_type is ErrorType.VALIDATION_FAILED
     assert ask(scripted_stub, "say Fine.").text == "Fine."
