@@ -18,9 +18,10 @@ class PluginContract:
     settings: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture(scope="class")
-    def report(self) -> Report:
+    @classmethod
+    def report(cls) -> Report:
         """What the kit found."""
-        return check_plugin(self.plugin, self.settings)
+        return check_plugin(cls.plugin, cls.settings)
 
     @pytest.mark.parametrize("rule", Rule, ids=lambda rule: rule.code)
     def test_rule(self, report: Report, rule: Rule) -> None:

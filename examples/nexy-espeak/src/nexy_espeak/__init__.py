@@ -1,0 +1,1 @@
+"""A voice for Nexy Server through eSpeak NG."""

@@ -1,0 +1,1 @@
+"""A memory for Nexy Server that is a text file."""
