@@ -22,7 +22,7 @@ CANARY = [1, 25, 50, 100]
 IMPACT = "change_impact.yaml"
 CATALOGUE = "docs/state-catalogue.md"
 RECORD = re.compile(r"docs/decisions/\d{4}-.*\.md")
-NEEDS_RECORD = ("proto/", "nexy_core/src/nexy_core/core_settings.py")
+NEEDS_RECORD = ("proto/", "nexy_core/src/nexy_core/core_settings")
 SOURCE = re.compile(r"(?:nexy_core|plugins/\w+)/src/.*\.py")
 GENERATED = re.compile(r".*_pb2(_grpc)?\.pyi?")
 

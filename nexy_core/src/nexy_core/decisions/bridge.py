@@ -7,8 +7,8 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 
-from nexy_core.decisions.line import Decision
-from nexy_core.decisions.log import LEVEL_NUMBERS, DecisionLog
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision
+from nexy_core.decisions.log import DecisionLog
 from nexy_core.decisions.sinks import forward_others
 
 SCOPE = "process"

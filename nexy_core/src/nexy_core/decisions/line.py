@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 MAX_TEXT_CHARS = 500
+LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _PLAIN_WORD = re.compile(r"[!-~]+")
 _UNSAFE = re.compile(r"[^!-~]+")
 _LINE = re.compile(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from nexy_core.decisions.line import Decision, format_line
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
@@ -25,7 +25,6 @@ MASK_BYTES = 6
 MIN_SECRET_CHARS = 6
 MASK = "***"
 OWN_PREFIX = "nexy_"
-LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _MS_PER_SECOND = 1000
 
 
