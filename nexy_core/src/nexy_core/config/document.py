@@ -57,8 +57,8 @@ def _defaults(setting: Setting) -> str:
 def _bounds(setting: Setting) -> str:
     if setting.choices:
         return ", ".join(f"`{choice}`" for choice in setting.choices)
-    low = f"{setting.minimum:g}" if setting.minimum is not None else ""
-    high = f"{setting.maximum:g}" if setting.maximum is not None else ""
+    low = f"{setting.minimum:.12g}" if setting.minimum is not None else ""
+    high = f"{setting.maximum:.12g}" if setting.maximum is not None else ""
     if low and high:
         return f"{low}–{high}"
     return f"≥ {low}" if low else f"≤ {high}" if high else ""

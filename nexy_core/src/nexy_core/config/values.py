@@ -191,9 +191,9 @@ _READERS: Mapping[type[Any], Callable[[object], Value]] = {
 def _check_range(setting: Setting, value: Value) -> None:
     if isinstance(value, int | float):
         if setting.minimum is not None and value < setting.minimum:
-            raise BadValue(f"must be at least {setting.minimum:g}")
+            raise BadValue(f"must be at least {setting.minimum:.12g}")
         if setting.maximum is not None and value > setting.maximum:
-            raise BadValue(f"must be at most {setting.maximum:g}")
+            raise BadValue(f"must be at most {setting.maximum:.12g}")
     named = value if isinstance(value, list) else [value]
     if setting.choices and any(item not in setting.choices for item in named):
         raise BadValue(f"must be one of {', '.join(setting.choices)}")
