@@ -10,7 +10,7 @@ import numpy as np
 
 from nexy_tts.sessions import Array
 
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"(\S+)\s*")
 _STRESS = "ˈˌ"
 _PAD, _BEGIN, _END = "_", "^", "$"  # as Piper names them
 _SNAP = 2.5  # phonemes: a word said in a sentence is about this much shorter or longer than said alone
@@ -18,7 +18,7 @@ _SNAP = 2.5  # phonemes: a word said in a sentence is about this much shorter or
 
 @attrs.frozen
 class WordEnd:
-    """After ``phonemes`` phonemes, ``chars`` characters of the text are complete."""
+    """After ``phonemes`` phonemes, ``chars`` characters of the text are complete, with the space after the word."""
 
     phonemes: int
     chars: int
@@ -31,7 +31,7 @@ def word_ends(text: str, phonemes: Sequence[str], length: Callable[[str], int]) 
     where the lengths put it, moved to a gap between words if one is near.
     """
     sounds = [index for index, phoneme in enumerate(phonemes) if is_sound(phoneme)]
-    words = [(match.end(), length(match.group())) for match in _WORD.finditer(text)]
+    words = [(match.end(), length(match[1])) for match in _WORD.finditer(text)]
     total = sum(count for _, count in words)
     if not total or not sounds:
         return []

@@ -74,9 +74,11 @@ def get(context: click.Context, name: str) -> None:
 @click.pass_context
 def try_voice(context: click.Context, name: str, text: str, out: Path | None) -> None:
     """Speak TEXT with the voice NAME into a WAV file."""
-    if files.find_voice(name, options.voices_dir(_settings(context))) is None:
+    settings = _settings(context)
+    model = files.find_voice(name, options.voices_dir(settings))
+    if model is None:
         raise ConfigError(f"the voice {name!r} is not installed; `nexy voices get {name}` downloads it")
-    pcm = asyncio.run(_speak(_settings(context), name, text))
+    pcm = asyncio.run(_speak(settings, name, model, text))
     out = out or Path(f"{name}.wav")
     _write_wav(out, pcm)
     click.echo(f"{out}: {len(pcm) / _SAMPLE_BYTES / SAMPLE_RATE_HZ:.1f} s")
@@ -100,13 +102,14 @@ def _fetch(source: Source, target: Path) -> None:
         download(source, target, _TIMEOUT_SECONDS, progress)
 
 
-async def _speak(settings: LiveSettings, name: str, text: str) -> bytes:
-    from nexy_tts.engine import load_voice
+async def _speak(settings: LiveSettings, name: str, model: Path, text: str) -> bytes:
+    from nexy_tts.engine import VoiceBroken, read_config
     from nexy_tts.synthesizer import PiperSynthesizer
 
-    path = files.find_voice(name, options.voices_dir(settings))
-    assert path is not None
-    language = load_voice(name, path, 1).language
+    try:
+        language = read_config(model)[1]
+    except VoiceBroken as error:
+        raise ConfigError(f"the voice {name!r} cannot be used: {error}") from error
     synthesizer = PiperSynthesizer(_only(settings, {language: name}))
     try:
         await synthesizer.initialize()

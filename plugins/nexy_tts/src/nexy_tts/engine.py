@@ -129,7 +129,7 @@ def load_voice(name: str, model: Path, threads: int) -> Voice:
     """Load and warm a voice from ``model`` and the ``.onnx.json`` beside it: about a second. Raises ``VoiceBroken``."""
     from piper import PiperVoice
 
-    config, language = _config(model.with_name(model.name + ".json"))
+    config, language = read_config(model)
     data, stamp = _model(model)
     try:
         pairs = _open(data, threads)
@@ -149,7 +149,7 @@ def load_voice(name: str, model: Path, threads: int) -> Voice:
     )
     try:
         return _calibrated(voice) or _calibrated(_whole(voice, data, threads)) or voice
-    except (SynthesisFailed, ValueError, KeyError) as error:
+    except (SynthesisFailed, ValueError, LookupError, ImportError, OSError) as error:
         raise VoiceBroken(f"it cannot speak ({error})") from error
 
 
@@ -206,12 +206,12 @@ def _model(path: Path) -> tuple[bytes, int]:
         raise VoiceBroken(f"its model cannot be read ({type(error).__name__})") from error
 
 
-def _config(path: Path) -> tuple[Any, str]:
-    """Piper's configuration object and the voice's language (``en``)."""
+def read_config(model: Path) -> tuple[Any, str]:
+    """Piper's configuration object of ``model`` and the voice's language (``en``). Raises ``VoiceBroken``."""
     from piper.config import PiperConfig
 
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(model.with_name(model.name + ".json").read_text(encoding="utf-8"))
         config = PiperConfig.from_dict(raw)
         language = raw.get("language", {}).get("family") or str(config.espeak_voice)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -66,7 +66,7 @@ SETTINGS = (
         check=_even,
         live=True,
     ),
-    Setting("tts.max_phonemes", int, 240, "Longest stretch made in one go; longer is cut at a pause.", minimum=20),
+    Setting("tts.max_phonemes", int, 360, "Longest stretch made in one go; longer is cut at a pause.", minimum=20),
     Setting(
         "tts.level_seconds",
         float,

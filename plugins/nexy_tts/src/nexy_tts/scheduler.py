@@ -102,6 +102,11 @@ class Scheduler:
             self._ends.popitem(last=False)
 
     @property
+    def busy(self) -> int:
+        """How many workers work."""
+        return len(self._running)
+
+    @property
     def speed(self) -> float:
         """Seconds of speech per second with every worker busy, over recent work; 0 before the first."""
         return self._made_seconds / self._worked_seconds * self.workers if self._worked_seconds else 0.0

@@ -112,6 +112,7 @@ class PiperSynthesizer(SpeechSynthesizer):
             "speed": round(self._scheduler.speed, 2),
             "workers": self._scheduler.workers,
             "workers_lost": self._scheduler.lost,
+            "busy": self._scheduler.busy,
             "voices": ", ".join(self._shelf.names),
             "cache_bytes": self._cache.used_bytes,
         }
