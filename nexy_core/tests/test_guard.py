@@ -3,9 +3,11 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nexy_core.guard import neutralise
+from nexy_core.reply import ReplyParser, SpokenText
+from nexy_core.sentences import SentenceSplitter
 
 OBJECT = '{"session_id": "s", "command": "open_app", "args": {"app_name": "Mail"}}'
 
@@ -88,3 +90,35 @@ def test_text_that_cannot_be_a_command_is_not_touched(text: str) -> None:
 )
 def test_the_change_is_the_smallest(text: str, safe: str) -> None:
     assert neutralise(text) == safe
+
+
+MODEL_TEXT = st.lists(
+    st.one_of(
+        WRAPPED,
+        BRACES,
+        st.sampled_from(["Hello. ", "\n\n", "```\n", "- ", OBJECT, OBJECT[:20], OBJECT[20:], "｛", "{{"]),
+    ),
+    max_size=6,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(MODEL_TEXT, st.integers(1, 30), st.integers(20, 200))
+def test_no_answer_of_a_model_becomes_a_command_on_its_way(answer: str, step: int, max_chars: int) -> None:
+    parser = ReplyParser(session_id="another", actions=())
+    splitter = SentenceSplitter(max_chars=max_chars)
+    events = [event for at in range(0, len(answer), step) for event in parser.feed(answer[at : at + step])]
+    texts = [event.text for event in events + parser.close() if isinstance(event, SpokenText)]
+    pieces = [piece for text in texts for piece in splitter.feed(text)] + splitter.close()
+    assert "".join(pieces) == "".join(texts)
+    assert [command_read_by_a_client(neutralise(piece)) for piece in pieces] == [None] * len(pieces)
+
+
+def test_a_huge_chunk_takes_linear_time() -> None:
+    for text in (
+        '{"a' * 200_000 + "}",
+        "`" * 400_000 + "{}",
+        "{" * 400_000 + "}",
+        " " * 400_000 + "{}" + "`" * 400_000,
+    ):
+        assert command_read_by_a_client(neutralise(text)) is None

@@ -21,7 +21,9 @@ ENGLISH = [
     "Fruits, e.g. apples, are good. |Eat them.",
     "We left at 5 p.m. on Monday. |It rained.",
     "We left at 5 p.m. |Then it rained.",
-    "Call at 9 a.m. EST. |Thanks.",
+    "Call me at 9 a.m. EST. |Thanks.",
+    "At 10 a.m. Dr. Lee arrived. |We began.",
+    "He came home at 10 p.m. Nobody saw him.".replace("m. ", "m. |"),
     "The U.S. Army came. |It won.",
     "He lives in the U.S. |The weather is fine.",
     "She has a Ph.D. in math. |He has a Ph.D. |We do not.",
@@ -96,6 +98,8 @@ RUSSIAN = [
     "Это было до н. э. |Потом стало иначе.",
     "Длина 5 см. |Ширина 3 м. |Вот.",
     "Ждать 5 мин. |Потом идти.",
+    "В 5 ч. 30 мин. утра. |Рано.",
+    "Хлеб, чай и пр. |Дом на пр. Невский, д. 5.",
     "«Привет!» — сказал он. |«Пока.» |Ушёл.",
     "«Стой!» — Иван обернулся. |Тишина.",
     "— Привет! — крикнул он. |Тишина.",
@@ -257,6 +261,7 @@ def test_a_forty_word_opening_without_a_comma_starts_early() -> None:
 @settings(max_examples=400, deadline=None)
 @given(TEXTS, st.booleans(), st.sampled_from([24, 60, 300]), st.integers(0, 99))
 @example("a.[1] B", False, 300, 0)
+@example("0。[0]", False, 24, 0)
 @example("1. ```\nx\n```\n", True, 24, 1)
 def test_the_pieces_join_to_the_text_and_do_not_depend_on_its_arrival(text, eager, max_chars, seed) -> None:
     whole = split(text, eager=eager, max_chars=max_chars)

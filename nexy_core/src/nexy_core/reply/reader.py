@@ -14,7 +14,7 @@ MAX_OBJECT_CHARS = 64 * 1024
 MAX_DEPTH = 32
 
 _KEY = r"""(?:"[^"\\\n]{0,64}(?:\Z|"(?P<end>))|'[^'\\\n]{0,64}(?:\Z|')|[A-Za-z_$]\w{0,63})"""
-_HEAD = re.compile(rf"\{{\s{{0,64}}(?:\Z|\}}|{_KEY}\s{{0,64}}(?:\Z|:))")
+_HEAD = re.compile(rf"\{{\s{{0,64}}(?:\Z|(?P<empty>\}})|{_KEY}\s{{0,64}}(?:\Z|(?P<colon>:)))")
 _STRUCTURE = re.compile(r"[\"'{}\[\]:,]")
 _STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
 
@@ -95,12 +95,12 @@ class ObjectReader:
             self._keep("{")
             self.outcome = Outcome.TEXT
             return 1
-        if head[0].endswith("}"):
+        if head["empty"]:
             self._keep(head[0])
             self.notes.append("no_text")
             self.outcome = Outcome.REPLY if self.whole_answer else Outcome.TEXT
             return head.end()
-        if not head[0].endswith(":"):
+        if not head["colon"]:
             return self._undecided(head[0], final=final)
         self.is_json = head["end"] is not None
         self._depth, self._key = 1, ""

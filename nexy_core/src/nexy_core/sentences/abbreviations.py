@@ -14,6 +14,7 @@ _NEXT_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _MAX_NEXT_WORD_CHARS = 24
 _PHRASE_WORDS = 3
 _PAIRS_AT_END = "дп"
+_LISTING = frozenset({"др", "пр"})
 _PAIR_CHARS = 4
 _NUMBER_CHARS = 16
 
@@ -28,14 +29,16 @@ def ends_sentence(before: str, word: str, after: str, *, final: bool) -> bool | 
         return False
     if len(key) == 1 and _PAIR_END.search(before[-_PAIR_CHARS:]):
         return key in _PAIRS_AT_END
-    if key in CLOSING or (_behind_number(before) and _ends_measure(before, key)):
+    if key in CLOSING or (key in _LISTING and before.endswith("и ")):
         return True
+    if _behind_number(before) and _ends_measure(before, key):
+        return not after[:1].isdigit()  # "5 ч. 30 мин."
     if key in NEVER:
         return False
-    return _by_next_word(key, after, final=final)
+    return _by_next_word(before, key, after, final=final)
 
 
-def _by_next_word(key: str, after: str, *, final: bool) -> bool | None:
+def _by_next_word(before: str, key: str, after: str, *, final: bool) -> bool | None:
     if key in BEFORE_NUMBER and after[:1].isdigit():
         return False
     if not (key in OPEN or key in CLOCK or _LETTER.fullmatch(key) or _ACRONYM.fullmatch(key)):
@@ -45,7 +48,7 @@ def _by_next_word(key: str, after: str, *, final: bool) -> bool | None:
         return True
     if word.end() + 1 >= len(after) and word.end() < _MAX_NEXT_WORD_CHARS and not final:
         return None
-    if key in CLOCK:
+    if key in CLOCK and len(before.split()) > _PHRASE_WORDS:
         return word[0].lower() not in BEHIND_CLOCK
     initial = word.end() == 1 and after[1:2] == "."
     return not initial and word[0].lower() in STARTERS

@@ -133,20 +133,19 @@ def _verdict(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool
     if end == len(window):
         return True
     space = window[stop.start("space") : end]
+    if not space and not final and _PARTIAL_NOTE.match(window, end):
+        return None
     if _BLANK_LINE.search(space) or any(char in _WIDE_STOPS for char in stop["run"]):
         return True
     if not space:
-        return _without_space(window, stop, end, final=final)
+        return _without_space(window, stop, end)
     if "\n" in space and (item := _item_at(window, end, final=final)) is not False:
         return item
-    if window[end] in "—–-":
-        return _before_dash(window, stop, end, final=final)
-    return _before_text(window, stop, end, final=final)
+    decide = _before_dash if window[end] in "—–-" else _before_text
+    return decide(window, stop, end, final=final)
 
 
-def _without_space(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool | None:
-    if _PARTIAL_NOTE.match(window, end) and not final:
-        return None
+def _without_space(window: str, stop: re.Match[str], end: int) -> bool:
     if stop["emoji"]:
         return True
     if stop["run"].strip("…"):

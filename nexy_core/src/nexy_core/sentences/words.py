@@ -23,11 +23,11 @@ BEFORE_NUMBER = _words("""
 # May end a sentence or stand inside: the next word decides.
 OPEN = _words("""
     inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.a m.a b.sc m.sc ed eds
-    u.s u.k u.n e.u d.c l.a n.y
+    пр u.s u.k u.n e.u d.c l.a n.y
     в вв обл р-н англ нем фр лат греч рус экз чел
     """)
 # These end what they belong to: a capital behind them begins a sentence.
-CLOSING = _words("etc т.д т.п др пр др-е esq")
+CLOSING = _words("etc т.д т.п др др-е esq")
 UNITS = _words(
     """
     руб коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
