@@ -34,6 +34,7 @@ def home(tmp_path):
         if decision is Decision.COMPLETE:
             ctx = {"turn": f"t{n}", "marks_ms": {"first_text": rng.randrange(100, 2000)}}
             lines.append(format_line(stamp, "INFO", "turn", METHOD, decision, ctx, 0))
+    lines.append(format_line(stamp, "INFO", "grpc", "-", Decision.REFUSE, {"reason": "unimplemented"}, 0))
     folder = tmp_path / "data" / "logs"
     folder.mkdir(parents=True)
     (folder / "nexy.log").write_text("".join(f"{line}\n" for line in lines))

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nexy_core.config import Config
+from nexy_core.config import Config, SettingsError
 from nexy_core.config.values import BadValue, parse
 from nexy_core.core_settings import core_settings
 
@@ -94,6 +94,16 @@ def test_a_secret_is_never_said(folder):
     assert "acme.api_key" in str(caught.value)
     assert "acme.api_kye" in str(caught.value)
     assert secret not in str(caught.value)
+
+
+def test_what_goes_into_the_log_holds_no_value(folder):
+    config = Config.load(environ={"NEXY_ACME__MODLE": "my own words", "GRPC_PORT": "other words"}, strict=False)
+    with pytest.raises(SettingsError) as caught:
+        config.finish()
+    said = " ".join(problem.for_log() for problem in caught.value.problems)
+    assert "acme.modle" in said
+    assert "GRPC_PORT" in said
+    assert "words" not in said
 
 
 def test_a_password_in_an_address_is_masked(folder):

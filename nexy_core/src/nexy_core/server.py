@@ -14,7 +14,7 @@ import attrs
 import grpc
 
 from nexy_core.backpressure import Admission
-from nexy_core.config import Config
+from nexy_core.config import Config, SettingsError
 from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.errors import ConfigError, ErrorType
 from nexy_core.flags import Flags
@@ -186,8 +186,9 @@ class Server:
         """Apply what changed in the settings; a mistake keeps the old ones and is logged."""
         try:
             changes = self.config.reload()
-        except ConfigError as error:
-            self.log.write(Decision.ERROR, scope="config", level="ERROR", reason="bad_settings", detail=str(error))
+        except SettingsError as error:
+            problems = [problem.for_log() for problem in error.problems]
+            self.log.write(Decision.ERROR, scope="config", level="ERROR", reason="bad_settings", problems=problems)
             return
         for change in changes:
             self.log.write(Decision.RELOAD, scope="config", **change.as_ctx())

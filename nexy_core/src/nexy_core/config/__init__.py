@@ -16,13 +16,22 @@ import attrs
 
 from nexy_core.config.resolve import ancestry, leaves, resolve
 from nexy_core.config.sources import Reading, Sources, read
-from nexy_core.config.values import KIND_WORDS, BadValue, Problem, parse, secret_name, shown, shown_unknown
+from nexy_core.config.values import (
+    KIND_WORDS,
+    BadValue,
+    Problem,
+    SettingsError,
+    parse,
+    secret_name,
+    shown,
+    shown_unknown,
+)
 from nexy_core.config.variables import Layer
 from nexy_core.core_settings import CORE, TABLES_OF_PLUGINS, core_settings, dynamic_setting
 from nexy_core.errors import ConfigError
 from nexy_core.settings import LiveSettings, Setting, Settings, Value
 
-__all__ = ["Change", "Config", "Problem"]
+__all__ = ["Change", "Config", "Problem", "SettingsError"]
 
 _KEY = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
@@ -229,10 +238,8 @@ def _change(setting: Setting, old: Value, new: Value, source: str) -> Change:
 
 
 def _raise(problems: Iterable[Problem]) -> None:
-    found = [str(problem) for problem in problems]
-    if found:
-        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
-        raise ConfigError("\n  ".join([f"{count} in the settings:", *found]))
+    if found := tuple(problems):
+        raise SettingsError(found)
 
 
 def _snapshot(env: str, values: Mapping[str, Value], sources: Mapping[str, str]) -> Settings:

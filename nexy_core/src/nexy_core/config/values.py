@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from nexy_core.errors import ConfigError
 from nexy_core.settings import Percent, Setting, Value
 
 MASK = "***"
@@ -46,6 +47,19 @@ class Problem:
     def __str__(self) -> str:
         shown = f" = {self.value}" if self.value else ""
         return f"{self.key}{shown} ({self.source}): {self.fault}. {self.remedy}"
+
+    def for_log(self) -> str:
+        """Without the value, which may be a secret under a wrong name."""
+        return f"{self.key} ({self.source}): {self.fault}. {self.remedy}"
+
+
+class SettingsError(ConfigError):
+    """All the mistakes in the settings, one a line."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n  ".join([f"{count} in the settings:", *map(str, problems)]))
+        self.problems = problems
 
 
 def secret_name(variable: str) -> bool:

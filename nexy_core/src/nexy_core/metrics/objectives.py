@@ -11,6 +11,8 @@ from nexy_core.metrics.figures import P95, RPCS, TURNS_RPC, rpc_name
 
 GRPC_SCOPE = "grpc"
 TURN_SCOPE = "turn"
+NO_METHOD = "-"
+"""Of a call to an RPC that is not ours."""
 SERVED = frozenset({Decision.COMPLETE, Decision.ERROR, Decision.ABORT})
 ENDED = SERVED | {Decision.REFUSE}
 WORST = (Decision.DROP, Decision.QUARANTINE, Decision.TRIP)
@@ -30,7 +32,7 @@ class Tally:
     def add(self, line: Line) -> None:
         """Count a line."""
         self.decisions[line.decision] += 1
-        if line.scope == GRPC_SCOPE:
+        if line.scope == GRPC_SCOPE and line.method != NO_METHOD:
             self.calls[rpc_name(line.method), line.decision] += 1
         turn = line.ctx.get("turn")
         if not isinstance(turn, str):

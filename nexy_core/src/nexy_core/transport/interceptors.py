@@ -73,7 +73,7 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
             return wrapped
         handler = await continuation(handler_call_details)
         if handler is None:
-            self._log.write(Decision.REFUSE, scope=SCOPE, method=method[:128], reason="unimplemented")
+            self._log.write(Decision.REFUSE, scope=SCOPE, reason="unimplemented", method_chars=len(method))
             return handler
         kind = next(kind for kind in KINDS if getattr(handler, kind, None) is not None)
         wrap = self._wrap_generator if inspect.isasyncgenfunction(getattr(handler, kind)) else self._wrap_coroutine
