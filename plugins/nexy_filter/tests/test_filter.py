@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from nexy_core import ConfigError, Health
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.mark.parametrize("text", ["Hello.", "It’s 21 °C, don't worry: C# is fine…", "5\u00a0км", "**Bold**\n", "😀"])
 async def test_what_is_shown_is_not_touched(started, filtered, text: str) -> None:

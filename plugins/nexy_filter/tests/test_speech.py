@@ -95,3 +95,21 @@ def test_a_language_without_grammars_keeps_its_figures() -> None:
 def test_long_text_reaches_the_grammars_in_short_calls() -> None:
     spoken = SpeechWriter.load("damga", ("en",)).write("I have 5 apples and " * 50, "en")
     assert spoken.count("five apples") == 50
+
+
+@pytest.mark.parametrize(
+    "text", ["1 " * 900, "9" * 1900, "$" * 1900, "a@" * 900, "**" * 900, "1" * 50_000, "x. " * 20_000]
+)
+def test_no_text_is_too_hard(writer: SpeechWriter, text: str) -> None:
+    for language in ("en", "ru"):
+        assert "*" not in writer.write(text, language)
+
+
+def test_a_long_sentence_keeps_together_what_belongs_together() -> None:
+    text = (
+        "Он сказал, что это было давно и что все уже забыли об этом " * 2
+        + "но 5 мая 1990 г. в 5 км от города стояло 1 234 567 человек."
+    )
+    spoken = SpeechWriter.load("damga", ("ru",)).write(text, "ru")
+    assert "пятого мая тысяча девятьсот девяностого года в пяти километрах" in spoken
+    assert "миллион двести тридцать четыре тысячи" in spoken

@@ -11,6 +11,7 @@ from nexy_core import Health, LiveSettings, Sentence, Status, TextFilter
 from nexy_filter.content import ContentFilter
 from nexy_filter.speech import SpeechWriter
 
+_QUICK_CHARS = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -39,15 +40,10 @@ class SentenceFilter(TextFilter):
         content, writer, pool = self._content, self._writer, self._pool
         if content is None or writer is None or pool is None:
             raise RuntimeError("the filter is not initialized")
-        sentence = _moderated(content, request)
-        if not sentence.spoken.strip():
-            yield attrs.evolve(sentence, spoken="")
-        elif writer.is_quick(sentence.spoken):
-            yield attrs.evolve(sentence, spoken=writer.write(sentence.spoken, sentence.language))
+        if len(request.shown) <= _QUICK_CHARS and writer.is_quick(request.spoken):
+            yield _filtered(content, writer, request)
         else:
-            loop = asyncio.get_running_loop()
-            spoken = await loop.run_in_executor(pool, writer.write, sentence.spoken, sentence.language)
-            yield attrs.evolve(sentence, spoken=spoken)
+            yield await asyncio.get_running_loop().run_in_executor(pool, _filtered, content, writer, request)
 
     async def cleanup(self) -> None:
         """Let the thread go."""
@@ -60,6 +56,11 @@ class SentenceFilter(TextFilter):
         if self._writer is None or self._content is None or self._pool is None:
             return Status(Health.STOPPED)
         return Status(Health.READY, figures={"speech": self._writer.name, **self._content.counts})
+
+
+def _filtered(content: ContentFilter, writer: SpeechWriter, sentence: Sentence) -> Sentence:
+    moderated = _moderated(content, sentence)
+    return attrs.evolve(moderated, spoken=writer.write(moderated.spoken, moderated.language))
 
 
 def _moderated(content: ContentFilter, sentence: Sentence) -> Sentence:

@@ -23,6 +23,7 @@ _TO_DO = re.compile(
     r"|(?<!\w)\w{1,5}\.(?!\s*\Z)"  # perhaps an abbreviation
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
+_MAX_CHARS = 2000  # more than any sentence: the work on it must stay bounded
 _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE_STOP = re.compile(r"\s+(?=[,.;:!?…](?:\s|\Z))")
 _REPEATED_STOPS = re.compile(r"[,;:]\s*(?=[,;:.!?…])")
@@ -59,6 +60,8 @@ class SpeechWriter:
             return text.strip() if _SPEAKABLE.search(text) else ""
         if _FENCE.match(text):
             return ""
+        if len(text) > _MAX_CHARS:
+            return _tidied(text)
         plain = self._markup.strip(text)
         if not _SPEAKABLE.search(plain):
             return ""
