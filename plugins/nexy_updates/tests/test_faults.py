@@ -317,11 +317,31 @@ async def test_a_wrong_clock_never_stops_the_serving(world, monkeypatch, offset)
         assert ("clock" in site.capability.status().reason) is far_off
 
 
+def publisher_at(world, when):
+    publisher = world.publisher
+    return attrs.evolve(publisher, committer=attrs.evolve(publisher.committer, clock=lambda: when))
+
+
 def test_publishing_with_a_clock_in_1970_is_refused(world):
     world.publish("1.0")
-    committer = attrs.evolve(world.publisher.committer, clock=lambda: datetime(1970, 1, 1, tzinfo=UTC))
     with pytest.raises(StoreError, match="clock"):
-        attrs.evolve(world.publisher, committer=committer).renew()
+        publisher_at(world, datetime(1970, 1, 1, tzinfo=UTC)).renew()
+
+
+def test_two_hours_of_clock_change_are_no_matter(world):
+    world.publish("1.0")
+    for hours in (2, 0, -2):
+        publisher_at(world, datetime.now(UTC) + timedelta(hours=hours)).renew()
+    assert load(world.layout, [world.key.public], Seen()).seq == 4
+
+
+def test_a_publication_dated_in_the_future_can_be_put_right(world):
+    world.publish("1.0")
+    publisher_at(world, datetime(2040, 1, 1, tzinfo=UTC)).renew()
+    with pytest.raises(StoreError, match="--despite-clock"):
+        world.publish("1.1")
+    assert world.run("renew", "--despite-clock").exit_code == 0
+    world.publish("1.1")
 
 
 async def test_an_expired_index_is_served_and_said(world, monkeypatch):

@@ -56,7 +56,7 @@ def signing_keys(settings: LiveSettings, sources: Sequence[str]) -> tuple[Signin
     return tuple(SigningKey.read(source) for source in named)
 
 
-def publisher_of(settings: LiveSettings, sources: Sequence[str]) -> Publisher:
+def publisher_of(settings: LiveSettings, sources: Sequence[str], *, despite_clock: bool = False) -> Publisher:
     """A publisher for the configured store."""
     keys = signing_keys(settings, sources)
     wording = Wording(
@@ -65,7 +65,8 @@ def publisher_of(settings: LiveSettings, sources: Sequence[str]) -> Publisher:
         channels(settings),
         settings.get("update.feed_items", int),
     )
-    committer = Committer(layout_of(settings), keys, wording, settings.get("update.expiry_days", int))
+    expiry_days = settings.get("update.expiry_days", int)
+    committer = Committer(layout_of(settings), keys, wording, expiry_days, despite_clock)
     trusted = (*public_keys(settings), *(key.public for key in keys))
     return Publisher(committer, trusted, limit_bytes(settings))
 

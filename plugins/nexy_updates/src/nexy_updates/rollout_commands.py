@@ -49,12 +49,13 @@ def yank(context: click.Context, version: str, keys: Sequence[str]) -> None:
 
 @click.command()
 @click.option("--resign", is_flag=True, help="Sign every artifact again too, as the last step of rotating a key.")
+@click.option("--despite-clock", is_flag=True, help="The last publication was dated wrongly; the clock is right now.")
 @KEY
 @click.pass_context
-def renew(context: click.Context, resign: bool, keys: Sequence[str]) -> None:
+def renew(context: click.Context, resign: bool, despite_clock: bool, keys: Sequence[str]) -> None:
     """Sign the present state again: a new date of expiry, a new key, a new base_url."""
     settings = settings_of(context)
-    publisher = op.publisher_of(settings, keys)
+    publisher = op.publisher_of(settings, keys, despite_clock=despite_clock)
     total = op.stored_bytes(settings) if resign else 0
     with bar(total, "signing") as progress:
         seq = publisher.renew(resign=resign, progress=progress)
