@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from nexy_core.core_settings import core_settings
 
 ROOT = Path(__file__).parent.parent
 UNIT = (ROOT / "deploy" / "systemd" / "nexy.service").read_text(encoding="utf-8")
@@ -40,6 +41,29 @@ def test_every_copied_path_of_the_container_exists():
     copied = re.findall(r"^COPY --from=build /opt/nexy/(\S+)", CONTAINER, re.MULTILINE)
     assert [path for path in copied if path != ".venv" and not (ROOT / path).exists()] == []
     assert "USER nexy" in CONTAINER.split("FROM")[-1]
+
+
+def prod_default(key):
+    (setting,) = [setting for setting in core_settings() if setting.key == key]
+    return setting.by_env.get("prod", setting.default)
+
+
+@pytest.mark.parametrize("limit", ["client_body_timeout", "grpc_read_timeout", "grpc_send_timeout"])
+def test_nginx_waits_longer_than_the_server(limit):
+    seconds = int(re.search(rf"{limit} (\d+)s;", NGINX)[1])
+    assert seconds > prod_default("backpressure.idle_timeout_seconds")
+    assert seconds > prod_default("backpressure.max_turn_seconds")
+
+
+def test_systemd_waits_longer_than_the_drain():
+    assert int(unit_value("TimeoutStopSec")) > prod_default("shutdown.grace_seconds")
+
+
+def test_every_variable_of_the_unit_and_the_container_is_a_setting():
+    keys = {setting.key for setting in core_settings()}
+    names = re.findall(r"NEXY_([A-Z_]+)=", UNIT + CONTAINER)
+    unknown = {name for name in names if name.lower().replace("__", ".") not in keys}
+    assert unknown == {"ENV", "SETTINGS_DIR"}
 
 
 def test_nginx_asks_the_ports_the_server_listens_on_by_default():
