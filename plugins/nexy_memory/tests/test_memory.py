@@ -143,6 +143,7 @@ async def test_a_late_database_takes_nothing_from_the_conversation(start, caplog
         blocked = asyncio.ensure_future(
             server.store._database.read(lambda _db: release(gate.wait(), loop).result(timeout=30))
         )
+        await asyncio.sleep(0)  # the one reader is taken now
         with caplog.at_level("WARNING", "nexy_memory"):
             events = await server.recall("what")
         assert [event.prompt for event in events] == ["one"]  # what is in process memory still helps

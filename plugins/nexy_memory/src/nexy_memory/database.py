@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from nexy_memory.engines import Engine, migrate
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_WAKE_AT_ONCE = 16
 Job = Callable[[Any], T]
 """Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
 
@@ -195,14 +196,17 @@ class Database:
                 loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(pairs: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, result in pairs:
+def _resolve(pairs: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """A few at a time: each wakes a task, and hundreds in one turn of the loop would make everybody else late."""
+    for future, result in pairs[:_WAKE_AT_ONCE]:
         if future.done():
             continue
         if isinstance(result, NexyError):
             future.set_exception(result)
         else:
             future.set_result(result)
+    if len(pairs) > _WAKE_AT_ONCE:
+        asyncio.get_running_loop().call_soon(_resolve, pairs[_WAKE_AT_ONCE:])
 
 
 def now() -> float:

@@ -3,6 +3,7 @@
 from nexy_core import Unavailable
 from nexy_memory import erase, rows
 from nexy_memory.commands import Ask, Command
+from nexy_memory.consents import Consents
 from nexy_memory.database import Database, now
 from nexy_memory.erase import Erased
 from nexy_memory.facts import Facts
@@ -16,10 +17,17 @@ class Forgetting:
     """Carries out a user's request, and follows erasures that another process made."""
 
     def __init__(
-        self, database: Database, recent: Recent, parked: Parked, facts: Facts, housekeeping: Housekeeping
+        self,
+        database: Database,
+        recent: Recent,
+        consents: Consents,
+        parked: Parked,
+        facts: Facts,
+        housekeeping: Housekeeping,
     ) -> None:
         self._database = database
         self._recent = recent
+        self._consents = consents
         self._parked = parked
         self._facts = facts
         self._housekeeping = housekeeping
@@ -41,6 +49,7 @@ class Forgetting:
                 self._own.discard(line)
             else:
                 self._recent.forget(user)
+                self._consents.drop(user)
                 self._facts.forget_questions()
 
     async def carry_out(self, user: str, command: Command) -> int:
@@ -49,12 +58,14 @@ class Forgetting:
         Process memory is cleared even when the database cannot be reached; the erasure there is then tried again.
         """
         turn_ids = self._drop_recent(user, command)
+        self._consents.drop(user)
         self._facts.forget_questions()
         if command.ask in {Ask.FORGET_ALL, Ask.REFUSE}:
             self._parked.forget(user)
         self._pending.add(user)
         erased: Erased = await self._parked.write(user, lambda db: _erase(db, user, command, turn_ids))
         self._pending.discard(user)
+        self._consents.drop(user)
         self._own.add(erased.log_id)
         await self._clean_files()
         return erased.memories + len(set(erased.turn_ids) | set(turn_ids))

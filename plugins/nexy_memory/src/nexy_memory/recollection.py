@@ -22,6 +22,7 @@ from nexy_core import (
 from nexy_memory import commands, embedding, keys, memories, rows
 from nexy_memory.commands import FORGETTING, Ask, Command
 from nexy_memory.confidential import holds_secret, redact
+from nexy_memory.consents import Answer, Consents
 from nexy_memory.database import Database, now
 from nexy_memory.embedding import Embedder
 from nexy_memory.engines import sqlite_path
@@ -57,7 +58,10 @@ class Recollection:
         self._facts = Facts(settings, database, self._embedder)
         self._parked = Parked(database, settings.get("storage.outbox_max", int))
         self._housekeeping = Housekeeping(settings.current, database, self._tick)
-        self._forgetting = Forgetting(database, self._recent, self._parked, self._facts, self._housekeeping)
+        self._consents = Consents(settings.get("memory.sessions_max", int))
+        self._forgetting = Forgetting(
+            database, self._recent, self._consents, self._parked, self._facts, self._housekeeping
+        )
         self._key = b""
 
     async def initialize(self) -> None:
@@ -173,6 +177,7 @@ class Recollection:
         self._recent.add(user, turn)
         if command.ask is Ask.CONSENT:
             await self._parked.write(user, lambda db: rows.set_consent(db, user, True, turn.at))
+            self._consents.drop(user)
         if await self._consent(user):
             await self._keep(user, turn, request.language, command)
 
@@ -190,8 +195,11 @@ class Recollection:
         await self._parked.write(user, job)
 
     async def _consent(self, user: str) -> bool:
-        said = await self._database.read(lambda db: rows.consent(db, user))
-        return self._settings.get("memory.consent", bool) if said is None else said
+        answer = self._consents.get(user, now())
+        if answer is None:
+            answer = Answer(await self._database.read(lambda db: rows.consent(db, user)), now())
+            self._consents.put(user, answer)
+        return self._settings.get("memory.consent", bool) if answer.said is None else answer.said
 
     async def _tick(self) -> None:
         await self._parked.flush()
