@@ -27,6 +27,7 @@ REQUEST_SECONDS = 60.0
 CLEANUP_SECONDS = 5.0
 TOGETHER = 3
 FRAME_BYTES = 2
+MAX_EVENTS = 20
 
 Classify = Callable[[BaseException], ErrorType | None]
 
@@ -58,9 +59,14 @@ class Subject:
         return Broken(rule, seen, self.where(method))
 
     async def all(self, request: Any) -> list[Any]:
-        """Every event of one request."""
+        """The events of one request; a long answer is closed after ``MAX_EVENTS``."""
+        found: list[Any] = []
         async with asyncio.timeout(REQUEST_SECONDS), aclosing(self.open(request)) as events:
-            return [event async for event in events]
+            async for event in events:
+                found.append(event)
+                if len(found) == MAX_EVENTS:
+                    break
+        return found
 
     def open(self, request: Any) -> Any:
         """The events of one request, as a stream that can be closed."""

@@ -36,6 +36,10 @@ ANSWER = "The quick brown fox jumps over the lazy dog, and nobody in the whole v
 ODD_TEXTS = ("", " ", "\0", "\ud800", "\u200b\u202e", "🦊" * 50, "x" * 4000, "[[", "{}", "1e999")
 
 
+SHORT_ODD_TEXTS = ("", "\0", "\ud800", "x" * 400, "{}")
+"""For models, which read slowly."""
+
+
 @attrs.frozen
 class Samples:
     """``ordinary`` requests are served; the first is the longest work. ``odd`` ones may raise a ``NexyError``."""
@@ -72,7 +76,9 @@ def _usage(text: str) -> StoreUsage:
 
 _BY_ROLE: Mapping[Any, Samples] = {
     LanguageModel: Samples(
-        (_prompt("Count to thirty, in words."), _prompt("What is a fox?")), tuple(map(_prompt, ODD_TEXTS)), TextDelta
+        (_prompt("Count to thirty, in words."), _prompt("What is a fox?")),
+        tuple(map(_prompt, SHORT_ODD_TEXTS)),
+        TextDelta,
     ),
     SpeechSynthesizer: Samples(
         (_sentence(ANSWER * 3), _sentence("Yes.")), tuple(map(_sentence, ODD_TEXTS)), AudioChunk
