@@ -1,5 +1,6 @@
 """The log: order, limits, losses, secrets, files, and everything else that speaks in the process."""
 
+import errno
 import gzip
 import io
 import logging
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 from nexy_core.config import Config
@@ -193,7 +195,48 @@ def test_a_stream_that_fails_stops_nothing(make, file):
     log = make(Broken())
     log.write(Decision.LOG, scope="test")
     log.close(WAIT_SECONDS)
-    assert len(lines(file.read_text())) == 1
+    first, said = lines(file.read_text())
+    assert (first.scope, said.ctx["reason"], said.ctx["sink"]) == ("test", "log_sink_fails", "console")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full (Linux)")
+def test_a_full_disk_is_said_on_the_console_and_the_loss_when_there_is_room_again(make, file, tmp_path):
+    file.parent.mkdir(parents=True)
+    file.symlink_to("/dev/full")
+    stream = io.StringIO()
+    log = make(stream)
+    log.write(Decision.LOG, scope="first")
+    wait_until(lambda: "log_sink_fails" in stream.getvalue())
+    for _ in range(5):
+        log.write(Decision.LOG, scope="test")
+    log.close(WAIT_SECONDS)
+    found = lines(stream.getvalue())
+    (said,) = [line for line in found if line.decision is Decision.DEGRADE]
+    assert (said.ctx["sink"], said.ctx["errno"]) == ("files", errno.ENOSPC)
+    assert sum(line.scope == "test" for line in found) == 5
+
+
+def test_a_sink_that_works_again_says_what_it_lost(make):
+    class Flaky(io.StringIO):
+        broken = True
+
+        def write(self, text):
+            if self.broken:
+                raise OSError(errno.ENOSPC, "full")
+            return super().write(text)
+
+    stream = Flaky()
+    log = make(stream, LOG__FILES="false")
+    log.write(Decision.LOG, scope="lost")
+    wait_until(lambda: log._sinks[0].unwritten_lines)
+    wait_until(lambda: not log._buffer)
+    stream.broken = False
+    log.write(Decision.LOG, scope="kept")
+    log.close(WAIT_SECONDS)
+    found = lines(stream.getvalue())
+    assert found[0].scope == "kept"
+    assert found[-1].decision is Decision.DROP
+    assert found[-1].ctx["lines"] >= 1
 
 
 def test_a_quiet_log_leaves_no_trace(tmp_path, monkeypatch):

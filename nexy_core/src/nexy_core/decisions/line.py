@@ -5,12 +5,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote_json
 from typing import Any
 
 import attrs
 
 MAX_TEXT_CHARS = 500
+CACHED_WORDS = 1024
+"""Scopes, methods and keys are few and come again and again."""
 LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _PLAIN_WORD = re.compile(r"[!-~]+")
 _UNSAFE = re.compile(r"[^!-~]+")
@@ -86,6 +89,7 @@ def format_line(
     )
 
 
+@lru_cache(CACHED_WORDS)
 def _word(text: str) -> str:
     if _PLAIN_WORD.fullmatch(text):
         return text[:MAX_TEXT_CHARS]
@@ -93,11 +97,12 @@ def _word(text: str) -> str:
 
 
 def _encode_context(ctx: Mapping[str, object]) -> str:
-    return (
-        "{" + ",".join([f"{_encode_text(str(key))}:{_encode(value)}" for key, value in ctx.items()]) + "}"
-        if ctx
-        else "{}"
-    )
+    return "{" + ",".join([_encode_key(key) + _encode(value) for key, value in ctx.items()]) + "}" if ctx else "{}"
+
+
+@lru_cache(CACHED_WORDS)
+def _encode_key(key: str) -> str:
+    return _encode_text(str(key)) + ":"
 
 
 def _encode(value: object) -> str:
@@ -106,6 +111,8 @@ def _encode(value: object) -> str:
         return _encode_text(value)  # type: ignore[arg-type]  # kind says so
     if kind is int:
         return str(value)
+    if kind is bool:
+        return "true" if value else "false"
     return _encode_other(value)
 
 
@@ -117,8 +124,8 @@ def _encode_text(value: str) -> str:
 
 
 def _encode_other(value: object) -> str:
-    if isinstance(value, bool | None):
-        return json.dumps(value)
+    if value is None:
+        return "null"
     if isinstance(value, int | float):
         return str(int(value)) if isinstance(value, int) else _encode_float(value)
     if isinstance(value, Mapping):

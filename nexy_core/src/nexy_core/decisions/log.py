@@ -201,7 +201,20 @@ class DecisionLog:
         for secret in self._hidden:
             text = text.replace(secret, MASK)
         for sink in list(self._sinks):
-            sink.write(text)
+            self._write_to(sink, text, len(lines))
+
+    def _write_to(self, sink: Sink, text: str, lines: int) -> None:
+        """The other sinks hear at once that this one fails, and all of them, when it works again, what it lost."""
+        failed_before = sink.unwritten_lines
+        if not sink.write(text, lines):
+            if not failed_before:
+                self._tell(Decision.DEGRADE, {"reason": "log_sink_fails", "sink": sink.name, "errno": sink.errno})
+        elif failed_before:
+            sink.unwritten_lines = 0
+            self._tell(Decision.DROP, {"lines": failed_before, "sink": sink.name})
+
+    def _tell(self, decision: Decision, ctx: Mapping[str, object]) -> None:
+        self._buffer.append(format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0))
 
     def _loss(self) -> str:
         with self._lost_lock:

@@ -1,5 +1,7 @@
 """Where the writer thread puts its batches. The one home of loguru: its files rotate and are compressed."""
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,13 @@ FILE_MODE = 0o600
 class Sink:
     """One loguru handler that takes whole batches. What cannot be written is counted, never raised."""
 
-    def __init__(self, target: Any, **options: Any) -> None:
+    def __init__(self, name: str, target: Any, **options: Any) -> None:
         from loguru import logger
 
         token = object()
-        self.failed_batches = 0
+        self.name = name
+        self.errno = 0
+        self.unwritten_lines = 0
         _drop_default_handler()
         # catch=False: loguru would print its own report on standard error, which is no decision line.
         self._handler = logger.add(
@@ -27,21 +31,25 @@ class Sink:
         )
         self._write = logger.bind(nexy_sink=token).opt(raw=True).info
 
-    def write(self, text: str) -> None:
-        """Write whole lines."""
+    def write(self, text: str, lines: int) -> bool:
+        """Write whole lines. False when they could not be written: a full disk, a closed pipe or stream."""
         try:
             self._write(text)
-        except (OSError, ValueError):  # a full disk, a closed pipe or stream
-            self.failed_batches += 1
+        except OSError as error:
+            self.errno = error.errno or 0
+        except ValueError:
+            self.errno = errno.EBADF
+        else:
+            return True
+        self.unwritten_lines += lines
+        return False
 
     def close(self) -> None:
         """Flush and let go."""
         from loguru import logger
 
-        try:
+        with contextlib.suppress(OSError, ValueError):
             logger.remove(self._handler)
-        except (OSError, ValueError):
-            self.failed_batches += 1
 
 
 def _only(token: object) -> Callable[["Record"], bool]:
@@ -77,14 +85,20 @@ def _drop_default_handler() -> None:
 
 def console_sink(stream: TextIO) -> Sink:
     """Lines on a stream."""
-    return Sink(stream, colorize=False)
+    return Sink("console", stream, colorize=False)
 
 
 def file_sink(folder: Path, *, max_bytes: int, keep: int) -> Sink:
     """Lines in ``folder/nexy.log``; full ones are compressed, the oldest removed. Raises ``OSError``."""
     folder.mkdir(parents=True, exist_ok=True)
     return Sink(
-        str(folder / FILE_NAME), rotation=max_bytes, retention=keep, compression="gz", opener=_private, encoding="utf-8"
+        "files",
+        str(folder / FILE_NAME),
+        rotation=max_bytes,
+        retention=keep,
+        compression="gz",
+        opener=_private,
+        encoding="utf-8",
     )
 
 
