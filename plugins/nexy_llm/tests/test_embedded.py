@@ -9,7 +9,7 @@ import urllib.request
 import psutil
 import pytest
 from nexy_llm import modelfile, supervisor
-from nexy_llm.model import LiteLLM
+from nexy_llm.model import LiteLLM, _auto_threads
 from nexy_llm.supervisor import Engine, Supervisor
 
 from nexy_core import Health, Prompt, TextDelta, Unavailable
@@ -111,6 +111,23 @@ async def test_as_a_fallback_it_answers_when_the_named_model_does_not(make_model
     provider.plays(scripts[500])
     answer = await ask(model, "What is the capital of France?")
     assert (answer.text, answer.usage.model) == ("The capital of France is Paris.", "embedded")
+
+
+async def test_an_interrupted_answer_stops_costing(model, ask):
+    process = process_of(model)
+    for _ in range(3):
+        events = model.process(Prompt("t", "s", LONG))
+        await anext(events)
+        await events.aclose()
+    await ask(model, "What is the opposite of hot?")
+    before = sum(process.cpu_times()[:2])
+    await asyncio.sleep(1.0)  # the time it is measured over
+    assert sum(process.cpu_times()[:2]) - before < 0.1
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (64, 4)])
+def test_it_leaves_half_the_cores_to_speech(cores, threads):
+    assert _auto_threads(cores) == threads
 
 
 async def test_cleanup_ends_the_child(settings):

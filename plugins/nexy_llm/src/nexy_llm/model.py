@@ -31,6 +31,11 @@ MAX_AUTO_THREADS = 4
 QUESTION_TOKENS = 1024
 
 
+def _auto_threads(cores: int) -> int:
+    """Half the cores: threads that wait for each other spin, and on a busy machine two are 15 times slower than one."""
+    return max(1, min(cores // 2, MAX_AUTO_THREADS))
+
+
 class LiteLLM(LanguageModel):
     """Any model litellm reaches, and an embedded one."""
 
@@ -99,7 +104,7 @@ class LiteLLM(LanguageModel):
         get = self._settings.get
         return Engine(
             path=modelfile.find(get("llm.embedded_file", str)),
-            threads=get("llm.threads", int) or min(os.cpu_count() or 1, MAX_AUTO_THREADS),
+            threads=get("llm.threads", int) or _auto_threads(os.cpu_count() or 1),
             streams=get("llm.embedded_streams", int),
             stream_tokens=get("llm.context_tokens", int) + get("llm.max_tokens", int) + QUESTION_TOKENS,
         )

