@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 import uuid
 
@@ -120,6 +121,13 @@ async def test_an_interrupt_leaves_other_devices_alone(running):
         call.cancel()
 
 
+async def aborted(server):
+    """The reason of the next abort line."""
+    while not (reasons := [ctx["reason"] for decision, _, ctx in server.log.lines if decision == "abort"]):
+        await asyncio.sleep(0.01)
+    return reasons[0]
+
+
 async def test_a_client_that_cancels_stops_its_turn_and_frees_its_slot(running):
     async with running() as server, Stub(server.address) as stub:
         call = stub.StreamAudio(iter([commit("hang")]))
@@ -128,8 +136,38 @@ async def test_a_client_that_cancels_stops_its_turn_and_frees_its_slot(running):
         await asyncio.wait_for(server.desk.turns.drained(), 5)
         assert server.desk.admission.slots_used == 0
         assert server.script.ended == ["hang"]
-        while not any(line[0] == "abort" for line in server.log.lines):
-            await asyncio.sleep(0.01)
+        assert await asyncio.wait_for(aborted(server), 5) == "client_cancel"
+        assert not [line for line in server.log.lines if line[0] == "complete"]
+
+
+async def test_a_deadline_is_told_from_a_cancel(running):
+    async with running() as server, Stub(server.address) as stub:
+        _, error = await all_of(stub.StreamAudio(iter([commit("hang")]), timeout=0.5))
+        assert error.error_type is ErrorType.TIMEOUT
+        await asyncio.wait_for(server.desk.turns.drained(), 5)
+        assert await asyncio.wait_for(aborted(server), 5) == "deadline"
+
+
+async def test_a_client_that_dies_is_told_from_one_that_cancels(running):
+    ask = (
+        "import sys, grpc\n"
+        "from nexy_core.testing.wire import question\n"
+        "from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub\n"
+        "call = StreamingServiceStub(grpc.insecure_channel(sys.argv[1])).StreamAudio(iter([question('hang')]))\n"
+        "next(call)\n"
+        "print('begun', flush=True)\n"
+        "next(call)\n"
+    )
+    async with running() as server:
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ask, server.address, stdout=asyncio.subprocess.PIPE
+        )
+        assert await asyncio.wait_for(client.stdout.readline(), 20) == b"begun\n"
+        client.kill()
+        await client.wait()
+        await asyncio.wait_for(server.desk.turns.drained(), 5)
+        assert server.desk.admission.slots_used == 0
+        assert await asyncio.wait_for(aborted(server), 5) == "client_disconnect"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import grpc
 from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.errors import ErrorType, NexyError
 from nexy_core.metrics import Metrics
+from nexy_core.transport.peers import Peers
 from nexy_core.transport.taxonomy import TAXONOMY, safe_message, trailers
 
 SCOPE = "grpc"
@@ -60,6 +61,8 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._failures = failures
         self._wrapped: dict[str, Handler] = {}
+        self._peers = Peers()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def intercept_service(
         self,
@@ -118,15 +121,25 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
 
     async def _failed(self, method: str, started: float, error: BaseException, context: Context) -> None:
         elapsed_ms = (time.monotonic() - started) * 1000
-        if not isinstance(error, Exception):
-            self._aborted(method, elapsed_ms, "deadline" if _past_deadline(context) else "client_cancel")
-            return
-        if isinstance(error, grpc.aio.AbortError) or context.done():
-            self._aborted(method, elapsed_ms, "client_gone")
+        if not isinstance(error, Exception) or isinstance(error, grpc.aio.AbortError) or context.done():
+            if _past_deadline(context):
+                self._aborted(method, elapsed_ms, "deadline")
+            else:
+                self._find_out(method, elapsed_ms, context.peer())
             return
         failure = self._failures.classify(error, method)
         early = self._ended(method, elapsed_ms, failure)
         await context.abort(TAXONOMY[failure.error_type].code, safe_message(failure), trailers(failure, early=early))
+
+    def _find_out(self, method: str, elapsed_ms: float, peer: str) -> None:
+        """Log the end once it is known whether the client cancelled or is gone; the call itself does not wait."""
+
+        async def log() -> None:
+            self._aborted(method, elapsed_ms, await self._peers.why(peer))
+
+        task = asyncio.get_running_loop().create_task(log())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _aborted(self, method: str, elapsed_ms: float, reason: str) -> None:
         self._metrics.observe(method, elapsed_ms, cancelled=True)
