@@ -42,6 +42,7 @@ TURN_DECISIONS = {
 DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
 CANCEL_SECONDS = 0.5
 WATCH_SECONDS = 1.0
+GRPC_PENDING_CALLS = 100_000
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
@@ -125,6 +126,9 @@ class Server:
             ("grpc.keepalive_timeout_ms", self._ms("grpc.keepalive_timeout_seconds")),
             ("grpc.server_handshake_timeout_ms", self._ms("grpc.handshake_timeout_seconds")),
             ("grpc.max_concurrent_streams", self.settings.get("grpc.max_connection_streams", int)),
+            # Above these gRPC drops calls at random, with a bare CANCELLED: admission refuses, and says why.
+            ("grpc.server.max_pending_requests", GRPC_PENDING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", GRPC_PENDING_CALLS),
             ("grpc.http2.bdp_probe", 0),  # with the next: what a client can push unread stays near 64 KiB
             ("grpc.http2.lookahead_bytes", 65_536),
         ]
