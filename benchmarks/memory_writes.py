@@ -1,0 +1,105 @@
+"""Acknowledged writes a second on SQLite with synchronous=FULL, and what they do to the loop.
+
+The baseline is bare sqlite3 in this thread: the same rows, the same group size, prepared statements, one commit and
+sync a group. It blocks whoever calls it.
+"""
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nexy_memory.engines import SqliteEngine
+
+from benchmarks._memory import Bench, bench, drain, stalls
+from benchmarks.harness import Comparison
+from nexy_core import Remember, StoreUsage
+
+WRITES = 4_000
+AT_ONCE = 400
+TURN = "INSERT INTO turns (id, user, turn, prompt, answer, at) VALUES (NULL, ?, ?, ?, ?, ?)"
+
+
+def usage(bench_: Bench, number: int) -> Any:
+    return bench_.store.process(StoreUsage(f"d{number}", "s", "cli", f"m{number % 10}", 100, 50))
+
+
+def turn(bench_: Bench, number: int) -> Any:
+    name = f"{time.perf_counter_ns()}-{number}"
+    return bench_.memory.process(Remember(f"d{number % 50}", "s", name, number, "What is it?", "x" * 120, False))
+
+
+def burst(bench_: Bench, make: Callable[[Bench, int], Any], figure: str, *, lock: bool = False) -> Callable[[], float]:
+    """A measure: ``WRITES`` requests, ``AT_ONCE`` under way; writes a second, or the loop's p99 lateness in ms."""
+
+    async def work() -> float:
+        numbers = iter(range(WRITES))
+
+        async def client() -> None:
+            for number in numbers:
+                await drain(make(bench_, number))
+
+        other = sqlite3.connect(Path(bench_.folder.name) / "nexy.sqlite", isolation_level=None) if lock else None
+        async with stalls() as late:
+            began = time.perf_counter()
+            clients = [asyncio.create_task(client()) for _ in range(AT_ONCE)]
+            if other is not None:
+                other.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(1.0)
+                other.execute("ROLLBACK")
+                other.close()
+            await asyncio.gather(*clients)
+            rate = WRITES / (time.perf_counter() - began)
+        return rate if figure == "rate" else float(np.percentile(late, 99))
+
+    return lambda: float(bench_.run(work()))
+
+
+def idle(bench_: Bench) -> Callable[[], float]:
+    """The floor of lateness: the same loop with nothing to do."""
+
+    async def work() -> float:
+        async with stalls() as late:
+            await asyncio.sleep(1.0)
+        return float(np.percentile(late, 99))
+
+    return lambda: float(bench_.run(work()))
+
+
+def bare() -> float:
+    """The floor: the same number of turns in groups of ``AT_ONCE``, nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = SqliteEngine(Path(folder) / "bare.sqlite", timeout_seconds=5)
+        engine.prepare()
+        db = engine.db.connection()
+        db.execute("CREATE TABLE turns (id INTEGER PRIMARY KEY, user, turn UNIQUE, prompt, answer, at)")
+        began = time.perf_counter()
+        for start in range(0, WRITES, AT_ONCE):
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                TURN, [(n % 50, str(n), "What is it?", "x" * 120, 1.0) for n in range(start, start + AT_ONCE)]
+            )
+            db.execute("COMMIT")
+        rate = WRITES / (time.perf_counter() - began)
+        engine.db.close()
+        engine.release()
+        return rate
+
+
+def comparisons() -> Iterator[Comparison]:
+    unit = "acknowledged/s, higher is better"
+    with bench() as small, bench() as large:
+        small.fill(1_000)
+        large.fill(200_000)
+        yield Comparison("usage, 200,000 rows", unit, burst(large, usage, "rate"), bare, "bare sqlite3", 5)
+        yield Comparison("turns, 200,000 rows", unit, burst(large, turn, "rate"), bare, "bare sqlite3", 5)
+        small_rate = burst(small, turn, "rate")
+        yield Comparison("turns, 200,000 rows", unit, burst(large, turn, "rate"), small_rate, "with 1,000 rows", 5)
+        rest = (idle(large), "an idle loop")
+        yield Comparison("loop late p99, usage", "ms", burst(large, usage, "late"), *rest, 5)
+        yield Comparison("loop late p99, turns", "ms", burst(large, turn, "late"), *rest, 5)
+        yield Comparison("loop late p99, locked 1 s", "ms", burst(large, usage, "late", lock=True), *rest, 3)
