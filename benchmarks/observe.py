@@ -1,0 +1,77 @@
+"""What observing costs the event loop: a decision line, a metric, and reading a percentile.
+
+Baselines: loguru writing a line to a file as its documentation shows it; a Prometheus histogram whose child is kept.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+from nexy_core.config import Config
+from nexy_core.decisions import Decision, DecisionLog
+from nexy_core.metrics import Metrics
+from prometheus_client import CollectorRegistry, Histogram
+
+from benchmarks.harness import Comparison, Measure
+
+US = 1_000_000
+LINES = 5000
+OBSERVATIONS = 50_000
+READS = 20
+METHOD = "/streaming.StreamingService/StreamAudio"
+
+
+def per_item(work: Measure, items: int) -> Measure:
+    """CPU microseconds of this thread for each item."""
+
+    def run() -> float:
+        started = time.thread_time()
+        work()
+        return (time.thread_time() - started) / items * US
+
+    return run
+
+
+def our_lines(log: DecisionLog) -> None:
+    for n in range(LINES):
+        log.write(Decision.COMPLETE, scope="grpc", method=METHOD, dur_ms=12, session="abcdef", chars=n, ok=True)
+
+
+def their_lines(sink: Any) -> None:
+    for n in range(LINES):
+        sink.info("complete {} session={} chars={} ok={}", METHOD, "abcdef", n, True)
+
+
+def comparisons() -> Iterator[Comparison]:
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {"NEXY_STORAGE__DATA_DIR": folder, "NEXY_LOG__BUFFER_LINES": str(LINES * 4)}
+        log = DecisionLog.open(Config.load(environ=environ).live, console=False)
+        handler = logger.add(Path(folder) / "theirs.log", filter=lambda record: "theirs" in record["extra"])
+        theirs = logger.bind(theirs=True)
+        yield Comparison(
+            "a decision line, on the loop",
+            "µs CPU",
+            per_item(lambda: our_lines(log), LINES),
+            per_item(lambda: their_lines(theirs), LINES),
+            "loguru to a file",
+        )
+        logger.remove(handler)
+        log.close(10)
+    metrics = Metrics()
+    child = Histogram("stage", "Stage.", ["stage"], registry=CollectorRegistry()).labels("first_token")
+    yield Comparison(
+        "a metric's observation",
+        "µs CPU",
+        per_item(lambda: [metrics.stage("first_token", n) for n in range(OBSERVATIONS)], OBSERVATIONS),
+        per_item(lambda: [child.observe(n) for n in range(OBSERVATIONS)], OBSERVATIONS),
+        "prometheus, kept child",
+    )
+    yield Comparison(
+        "reading a p95",
+        "µs CPU",
+        per_item(lambda: [metrics.stages["first_token"].percentile(0.95) for _ in range(READS)], READS),
+    )
+    yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))
