@@ -16,15 +16,16 @@ import grpc
 from nexy_core.backpressure import Admission
 from nexy_core.config import Config, SettingsError
 from nexy_core.decisions import Decision, DecisionLog
-from nexy_core.errors import ConfigError, ErrorType
+from nexy_core.errors import ConfigError
 from nexy_core.flags import Flags
 from nexy_core.host import Host
 from nexy_core.http.site import HttpSite, StatusSources
 from nexy_core.metrics import Metrics, measure_lateness
+from nexy_core.observation import Observation
 from nexy_core.sessions import CollectBuffers, LiveTurns
 from nexy_core.settings import LiveSettings
 from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
-from nexy_core.trace import TraceRing, TurnTrace
+from nexy_core.trace import TraceRing
 from nexy_core.transport.health import HealthBoard, enable_reflection
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.service import Service
@@ -33,12 +34,6 @@ from nexy_core.turn import Stage
 from nexy_core.workflows import Workflows
 
 SCOPE = "server"
-TURN_METHOD = "/streaming.StreamingService/StreamAudio"
-TURN_DECISIONS = {
-    "complete": Decision.COMPLETE,
-    "cut": Decision.ABORT,
-    ErrorType.CANCELLED_BY_USER.value: Decision.ABORT,
-}
 DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
 CANCEL_SECONDS = 0.5
 WATCH_SECONDS = 1.0
@@ -62,6 +57,7 @@ class Server:
     log: DecisionLog
     settings: LiveSettings = attrs.field(init=False)
     host: Host = attrs.field(init=False)
+    observation: Observation = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     traces: TraceRing = attrs.field(init=False)
     workflows: Workflows = attrs.field(init=False)
@@ -75,8 +71,8 @@ class Server:
     def __attrs_post_init__(self) -> None:
         self.settings = self.config.live
         self.host = Host(self.config, self.log)
-        self.metrics = Metrics()
-        self.log.observe = self.metrics.decided
+        self.observation = Observation(self.config, self.log)
+        self.metrics = self.observation.metrics
         self.traces = TraceRing(self.settings.get("turn.trace_ring", int))
 
     async def start(self) -> Listening:
@@ -85,8 +81,7 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(self.settings.get("grpc.max_workers", int), "nexy-blocking"))
         self.host.load()
-        self._hide_secrets()
-        self.config.on_change(lambda _: self._hide_secrets())
+        self.observation.hide_secrets()
         await self.host.start()
         self._build()
         grpc_address = await self._open_grpc()
@@ -100,11 +95,19 @@ class Server:
 
     def _build(self) -> None:
         flags = Flags(self.settings)
-        self.workflows = Workflows(Stage(self.settings, self.host, flags, self.log), self.traces, self._turn_ended)
+        self.workflows = Workflows(
+            Stage(self.settings, self.host, flags, self.log), self.traces, self.observation.turn_ended
+        )
         failures = Failures(self.log, self.host.classify)
         self.desk = Desk(
-            self.settings, self.workflows, Admission(self.settings), LiveTurns(), CollectBuffers(), failures
+            self.settings,
+            self.workflows,
+            Admission(self.settings),
+            LiveTurns(self.observation.turn_closed),
+            CollectBuffers(),
+            failures,
         )
+        self._gauges()
         self.service = Service(self.desk)
         self._grpc = grpc.aio.server(
             interceptors=[LoggingInterceptor(self.log, self.metrics, failures)], options=self._grpc_options()
@@ -115,6 +118,17 @@ class Server:
             enable_reflection(self._grpc)
         sources = StatusSources(self.config, self.host, self.metrics, self.desk, self.traces, self.log)
         self.site = HttpSite(sources)
+
+    def _gauges(self) -> None:
+        desk = self.desk
+        self.observation.gauges(
+            turns=("Turns running.", lambda: len(desk.turns)),
+            slots=("Slots taken, of backpressure.max_concurrent_streams.", lambda: desk.admission.slots_used),
+            streams=("Streams open.", lambda: len(desk.streams)),
+            collect_buffers=("COLLECT buffers kept.", lambda: len(desk.collected)),
+            speech_owed_seconds=("How long the speech owed takes to make.", self.workflows.speech_backlog_seconds),
+            real_time_factor=("Seconds it takes to make a second of speech.", self.workflows.real_time_factor),
+        )
 
     def _grpc_options(self) -> list[tuple[str, Any]]:
         size = self.settings.get("backpressure.max_message_bytes", int)
@@ -201,15 +215,6 @@ class Server:
         while True:
             await asyncio.sleep(self.settings.get("metrics.interval_seconds", float))
             self.write_metrics()
-
-    def _hide_secrets(self) -> None:
-        self.log.hide(self.config.secrets())
-
-    def _turn_ended(self, trace: TurnTrace) -> None:
-        decision = TURN_DECISIONS.get(trace.outcome, Decision.ERROR)
-        self.metrics.turn_ended(trace.marks_ms, cancelled=decision is Decision.ABORT)
-        end_ms = int(trace.marks_ms.get("end", 0))
-        self.log.write(decision, scope="turn", method=TURN_METHOD, dur_ms=end_ms, ctx=trace.as_ctx())
 
     def write_metrics(self) -> None:
         """The aggregate of the last 60 seconds as one decision line (C19)."""

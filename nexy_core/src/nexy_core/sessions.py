@@ -5,7 +5,7 @@ import itertools
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 import attrs
@@ -47,12 +47,14 @@ class RunningTurn:
     started: float
     task: asyncio.Task[None] | None = None
     stop_reason: StopReason | None = None
+    stopped: float = 0.0
 
     def stop(self, reason: StopReason) -> bool:
         """Cancel the turn, once. False when it is already stopping or done."""
         if self.stop_reason is not None or self.task is None or self.task.done():
             return False
         self.stop_reason = reason
+        self.stopped = time.monotonic()
         self.task.cancel(reason.value)
         return True
 
@@ -60,7 +62,8 @@ class RunningTurn:
 class LiveTurns:
     """The registry of running turns. Generations only grow, so a late interrupt never hits a newer turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed: Callable[[RunningTurn], None] = lambda _: None) -> None:
+        self._closed = closed
         self._turns: dict[str, RunningTurn] = {}
         self._by_device: dict[str, dict[str, RunningTurn]] = {}
         self._by_session: dict[tuple[str, str], RunningTurn] = {}
@@ -96,6 +99,7 @@ class LiveTurns:
         if live.session_id:
             del self._by_session[live.hardware_id, live.session_id]
         self._changed.set()
+        self._closed(turn)
 
     def of_device(self, hardware_id: str) -> list[RunningTurn]:
         """This device's running turns, oldest first."""

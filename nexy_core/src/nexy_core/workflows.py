@@ -48,6 +48,12 @@ class Workflows:
         owed, speed = float(figures.get("owed_seconds", 0.0)), float(figures.get("speed", 0.0))
         return owed / speed if speed > 0 else 0.0
 
+    def real_time_factor(self) -> float:
+        """Seconds it takes to make a second of speech; 0.0 where the voice does not say."""
+        voice = self.stage.host.get(SpeechSynthesizer)
+        speed = float(voice.status().figures.get("speed", 0.0)) if voice else 0.0
+        return 1 / speed if speed > 0 else 0.0
+
     # --- turns ----------------------------------------------------------------------------------
 
     async def turn(self, commit: Commit, output: TurnOutput) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nexy_core.config import Config
-from nexy_core.decisions.log import log_dir
+from nexy_core.decisions.keys import log_dir
 from nexy_core.decisions.reading import Choice, log_files, parse_window, read_texts
 from nexy_core.errors import ConfigError
 from nexy_core.metrics.objectives import WORST, Tally, Verdict, tally, verdicts

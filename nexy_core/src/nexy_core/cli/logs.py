@@ -12,7 +12,7 @@ import click
 from nexy_core.config import Config
 from nexy_core.core_settings import LOG_LEVELS
 from nexy_core.decisions import Decision, Line
-from nexy_core.decisions.log import load_key, log_dir, mask
+from nexy_core.decisions.keys import load_key, log_dir, mask
 from nexy_core.decisions.reading import Choice, as_json, follow, log_files, parse_window, read_texts
 from nexy_core.decisions.sinks import FILE_NAME
 from nexy_core.errors import ConfigError

@@ -1,10 +1,7 @@
 """The log's two sides: callers format and append (some microseconds), one thread writes through loguru."""
 
-import hashlib
 import json
-import logging
 import os
-import secrets as randomness
 import sys
 import threading
 import time
@@ -13,15 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from nexy_core.decisions.keys import load_key, log_dir, mask
 from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
 BATCH_LINES = 500
 GATHER_SECONDS = 0.01
-KEY_FILE = "log.key"
-KEY_BYTES = 32
-MASK_BYTES = 6
 MIN_SECRET_CHARS = 6
 MASK = "***"
 OWN_PREFIX = "nexy_"
@@ -141,6 +136,11 @@ class DecisionLog:
         """Lines dropped and not yet said."""
         return self._lost
 
+    @property
+    def waiting(self) -> int:
+        """Lines not yet written."""
+        return len(self._buffer)
+
     def close(self, timeout_seconds: float) -> bool:
         """Write what waits, then close the sinks. False when the time did not suffice."""
         self._closing = True
@@ -228,40 +228,6 @@ def own_stream(stream: TextIO) -> TextIO:
         return os.fdopen(os.dup(stream.fileno()), "w", encoding="utf-8", errors="replace")
     except (OSError, ValueError):  # a stream of a test, without a descriptor
         return stream
-
-
-def log_dir(settings: LiveSettings) -> Path:
-    """Where the log files are."""
-    named = settings.get("log.dir", str)
-    return Path(named) if named else Path(settings.get("storage.data_dir", str)) / "logs"
-
-
-def mask(identifier: str, key: bytes) -> str:
-    """Twelve characters that stand for an id."""
-    return hashlib.blake2s(identifier.encode("utf-8", "replace"), key=key, digest_size=MASK_BYTES).hexdigest()
-
-
-def load_key(data_dir: Path, *, create: bool) -> bytes:
-    """The installation's key for masks; one for this process alone where none can be kept."""
-    path = data_dir / KEY_FILE
-    try:
-        if create:
-            _create_key(path)
-        kept = path.read_bytes()
-    except OSError as error:
-        logging.getLogger(__name__).debug("no %s: errno %s", KEY_FILE, error.errno)
-        kept = b""
-    return kept if len(kept) == KEY_BYTES else randomness.token_bytes(KEY_BYTES)
-
-
-def _create_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "wb") as file:
-        file.write(randomness.token_bytes(KEY_BYTES))
 
 
 def _forms(secret: str) -> tuple[str, str]:

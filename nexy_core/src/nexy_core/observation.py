@@ -1,0 +1,60 @@
+"""What the server tells the log and the metrics besides its calls: turns, interrupts, gauges, secrets to hide."""
+
+import time
+from collections.abc import Callable
+
+import attrs
+
+from nexy_core.config import Config
+from nexy_core.decisions import Decision, DecisionLog
+from nexy_core.errors import ErrorType
+from nexy_core.metrics import Metrics
+from nexy_core.sessions import RunningTurn, StopReason
+from nexy_core.trace import TurnTrace
+
+SCOPE = "turn"
+METHOD = "/streaming.StreamingService/StreamAudio"
+DECISIONS = {
+    "complete": Decision.COMPLETE,
+    "cut": Decision.ABORT,
+    ErrorType.CANCELLED_BY_USER.value: Decision.ABORT,
+}
+USERS_STOPS = frozenset({StopReason.INTERRUPTED, StopReason.SUPERSEDED})
+_MS_PER_SECOND = 1000
+
+
+@attrs.define(eq=False)
+class Observation:
+    """Wires one server's log and metrics together."""
+
+    config: Config
+    log: DecisionLog
+    metrics: Metrics = attrs.field(factory=Metrics)
+
+    def __attrs_post_init__(self) -> None:
+        self.log.observe = self.metrics.decided
+        self.config.on_change(lambda _: self.hide_secrets())
+        self.metrics.gauge("log_lines_lost", "Log lines dropped and not yet said.", lambda: self.log.lost)
+        self.metrics.gauge("log_lines_waiting", "Log lines that wait for the disk.", lambda: self.log.waiting)
+
+    def hide_secrets(self) -> None:
+        """No line may hold a secret of the settings: say so again whenever keys or values are new."""
+        self.log.hide(self.config.secrets())
+
+    def gauges(self, **reads: tuple[str, Callable[[], float]]) -> None:
+        """Further figures: name to text and how to read it."""
+        for name, (text, read) in reads.items():
+            self.metrics.gauge(name, text, read)
+
+    def turn_ended(self, trace: TurnTrace) -> None:
+        """One line that says where a turn's time went, and its stages' times."""
+        decision = DECISIONS.get(trace.outcome, Decision.ERROR)
+        self.metrics.turn_ended(trace.marks_ms, cancelled=decision is Decision.ABORT)
+        end_ms = int(trace.marks_ms.get("end", 0))
+        self.log.write(decision, scope=SCOPE, method=METHOD, dur_ms=end_ms, ctx=trace.as_ctx())
+
+    def turn_closed(self, turn: RunningTurn) -> None:
+        """A stopped turn is silent now."""
+        if turn.stop_reason in USERS_STOPS:
+            silent_ms = (time.monotonic() - turn.stopped) * _MS_PER_SECOND
+            self.metrics.stage("interrupt_to_silence", silent_ms)
