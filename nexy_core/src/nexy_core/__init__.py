@@ -50,10 +50,11 @@ from nexy_core.events import (
     TextDelta,
     UsageTotals,
 )
-from nexy_core.hookspecs import hookimpl
+from nexy_core.hookspecs import API_VERSION, hookimpl
 from nexy_core.settings import LiveSettings, Percent, Setting, Settings, Value
 
 __all__ = [
+    "API_VERSION",
     "SAMPLE_RATE_HZ",
     "Action",
     "Argument",

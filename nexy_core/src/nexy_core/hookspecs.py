@@ -11,6 +11,8 @@ from nexy_core.events import Action
 from nexy_core.settings import LiveSettings, Setting
 
 PROJECT = "nexy"
+API_VERSION = "1.0"
+"""The plugin API: the major number changes when a plugin made for the old one may break."""
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

@@ -133,3 +133,15 @@ def check(target: str, settings: tuple[str, ...]) -> int:
     from nexy_core.testing.check import main
 
     return main([target, *settings])
+
+
+@plugins.command()
+@click.option("--write", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Update this document.")
+def docs(write: Path | None) -> None:
+    """Print the reference of hooks, roles, events, rules and reasons as Markdown."""
+    from nexy_core.testing.reference import between, markdown
+
+    if write is None:
+        click.echo(markdown(), nl=False)
+    else:
+        write.write_text(between(write.read_text(encoding="utf-8"), markdown()), encoding="utf-8")

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import importlib.util
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from nexy_core.testing.kit.watch import Traces, settled
 
 IMPORT_SECONDS = 0.5
 PROBE_SECONDS = 60
-PUBLIC_MODULES = ("nexy_core", "nexy_core.testing")
+PUBLIC_MODULES = re.compile(r"nexy_core(\.testing(\..+)?)?")
 SHIPPED = ("nexy_llm", "nexy_tts", "nexy_memory", "nexy_filter", "nexy_interrupt", "nexy_updates")
 _IMPORT_PROBE = """
 import sys, threading, time
@@ -121,7 +122,7 @@ def _imported(path: Path) -> Iterator[tuple[int, str]]:
 def _forbidden(module: str, own: str) -> bool:
     top = module.partition(".")[0]
     if top == "nexy_core":
-        return module not in PUBLIC_MODULES and own != "nexy_core"
+        return not PUBLIC_MODULES.fullmatch(module) and own != "nexy_core"
     return top in SHIPPED and top != own
 
 
