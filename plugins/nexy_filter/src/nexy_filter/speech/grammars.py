@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 _log = logging.getLogger(__name__)
-_WRITTEN = re.compile(r"[\d$€£¥₽%°№]|\b[IVXLC]{2,}\b|\b[A-Za-zа-яё]{1,5}\.")
+_WRITTEN = re.compile(r"[\d$€£¥₽%°№]|\b[IVXLC]{2,}\b|\w{2}\s[IVX]\b|\b[A-Za-zа-яё]{1,5}\.")
 # A call takes longer the more figures it holds: parts of some 100 characters that end between two words or at a comma,
 # so that what belongs together stays together; 280 at most, where the grammars end.
 _PART = re.compile(

@@ -37,6 +37,8 @@ _CLOCK = re.compile(r"(?<![\d:.])(?P<hour>1[0-2]|[1-9])\s?(?P<half>[ap])\.?m\b\.
 _UNIT_NAMES = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _UNIT = re.compile(rf"(?<![\w.,])(?P<number>[-−]?(?:{_NUMBER}))\s?(?P<unit>{_UNIT_NAMES})(?![\w/])")
 _ORDINAL = re.compile(r"(?<![\w.])(\d{1,4})(?:st|nd|rd|th)\b")
+_SHORT_DECADE = re.compile(r"(?<!\w)['’]?([2-9])0['’]?s\b")
+_TENS = ("", "", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
 _DECADE = re.compile(r"(?<!\w)(1[1-9]|20)(\d)0s\b")
 _DAY = re.compile(
     r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\s(\d{1,2})(?=\D|\Z)"
@@ -63,6 +65,7 @@ def spell(text: str) -> str:
     text = _DAY.sub(lambda found: f"{found[1]} {_ordinal(int(found[2]))}", text)
     text = _FRACTION.sub(_fraction, text)
     text = _DECADE.sub(_decade, text)
+    text = _SHORT_DECADE.sub(lambda found: _TENS[int(found[1])], text)
     text = _ORDINAL.sub(lambda found: _ordinal(int(found[1])), text)
     text = _RANGE.sub(" to ", text)
     text = _UNIT.sub(_unit, text)
@@ -148,8 +151,7 @@ def _fraction(found: re.Match[str]) -> str:
 
 
 def _decade(found: re.Match[str]) -> str:
-    century = "two thousand" if found[1] == "20" and found[2] == "0" else _cardinal(found[1])
-    tens = str(num2words(int(found[2]) * _TEEN)) if found[2] != "0" else ""
-    if not tens:
-        return f"{century}s" if found[1] == "20" else f"{century} hundreds"
-    return f"{century} {tens[:-1]}ies"
+    century = _cardinal(found[1])
+    if found[2] != "0":
+        return f"{century} {_TENS[int(found[2])]}" if found[2] != "1" else f"{century} tens"
+    return "two thousands" if found[1] == "20" else f"{century} hundreds"

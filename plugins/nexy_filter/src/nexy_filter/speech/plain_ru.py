@@ -37,6 +37,7 @@ _UNIT = re.compile(
     rf"(?P<unit>{'|'.join(sorted(map(re.escape, _FORMS), key=len, reverse=True))})(?![\w/])(?P<stop>\.?)"
 )
 _MARK_FIRST = re.compile(rf"(?P<unit>[$€£¥₽])\s?(?P<number>{_NUMBER})")
+_SCALED = re.compile(r"\b(тысяч[аи]?|миллион(?:а|ов)?|миллиард(?:а|ов)?)\s(руб|₽|[$€]|коп)(?!\w)(?:\.(?=\s+[а-яё]))?")
 _TIME = re.compile(r"(?<![\d:.])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\d:])")
 _DATE = re.compile(
     r"(?<![\d.])(?P<day>\d{1,2})\s"
@@ -71,6 +72,7 @@ def spell(text: str) -> str:
     text = _ORDINAL.sub(lambda found: _ordinal(int(found["number"]), **_CASES[found["ending"]]), text)
     text = _RANGE.sub(" — ", text)
     text = _UNIT.sub(_measured, text)
+    text = _SCALED.sub(lambda found: f"{found[1]} {_FORMS[found[2]][2]}", text)
     return _ANY.sub(lambda found: _cardinal(found["number"]), text)
 
 

@@ -11,6 +11,7 @@ from nexy_filter.speech.abbreviations import expand
 from nexy_filter.speech.dates import write_dates
 from nexy_filter.speech.links import write_links
 from nexy_filter.speech.markup import Markup
+from nexy_filter.speech.rewrites import rewrite
 from nexy_filter.speech.symbols import write_symbols
 
 Speller = Callable[[str, str], str]
@@ -21,6 +22,8 @@ _TO_DO = re.compile(
     r"[^\w\s,.!?;:'’\"“”«»()—–…-]"  # signs, markup, emoji
     r"|[\d_\n]|\w\.\S|^\s*-\s|\s-\w|\betc\."
     r"|(?<!\w)\w{1,5}\.(?!\s*\Z)"  # perhaps an abbreviation
+    r"|\b[IVXLC]{2,}\b|\w{2}\s[IVX]\b"  # Roman numerals
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w{0,2}[-–]"
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
 _MAX_CHARS = 2000  # more than any sentence: the work on it must stay bounded
@@ -67,6 +70,7 @@ class SpeechWriter:
             return ""
         plain = write_links(plain, language)
         plain = write_dates(plain, language)
+        plain = rewrite(plain, language)
         plain = expand(plain, language)
         plain = write_symbols(plain, language)
         return _tidied(self._spell(plain, language))
