@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from dynaconf import Dynaconf
 from dynaconf.utils.parse_conf import Lazy
 
-from nexy_core.config.values import BadValue, Problem, shown_unknown
+from nexy_core.config.values import BadValue, Problem, shown, shown_unknown
 from nexy_core.config.variables import (
     ENVIRONMENT,
     ENVIRONMENT_VARIABLE,
@@ -95,7 +95,7 @@ def _environment(file_variables: Mapping[str, str], sources: Sources, reading: R
         return named or UNSET_ENVIRONMENT
     remedy = f"Set it to one of {', '.join(ENVIRONMENTS)}, or unset it for {UNSET_ENVIRONMENT}."
     reading.problems.append(
-        Problem(ENVIRONMENT_VARIABLE, shown_unknown("", named), origin, "is no known environment", remedy)
+        Problem(ENVIRONMENT_VARIABLE, shown(named, secret=False), origin, "is no known environment", remedy)
     )
     return UNSET_ENVIRONMENT
 

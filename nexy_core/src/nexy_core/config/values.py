@@ -13,6 +13,7 @@ from nexy_core.settings import Percent, Setting, Value
 
 MASK = "***"
 MAX_SHOWN_CHARS = 120
+MIN_SECRET_CHARS = 8
 PERCENT_ALL = 100.0
 TRUE_WORDS = frozenset({"true", "1", "yes", "on"})
 FALSE_WORDS = frozenset({"false", "0", "no", "off"})
@@ -77,8 +78,12 @@ def shown(value: object, *, secret: bool) -> str:
 
 
 def shown_unknown(key: str, value: object, *, secret: bool = False) -> str:
-    """The value of a key nobody declared, which may be a misspelt secret: ``secret`` when its table has some."""
-    return shown(value, secret=secret or bool(_SECRET_NAME.search(key)))
+    """The value of a key nobody declared, which may be a misspelt secret: only what cannot be one is shown.
+
+    ``secret``: its table has secrets.
+    """
+    harmless = isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) < MIN_SECRET_CHARS)
+    return shown(value, secret=secret or not harmless or bool(_SECRET_NAME.search(key)))
 
 
 def _toml(value: object) -> str:
