@@ -11,7 +11,7 @@ from nexy_tts.options import Style
 from nexy_tts.sessions import Stop, Stopped, open_pair
 
 CALM = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
-TEXT = "The quick brown fox jumps over the lazy dog while the sun sets slowly behind the hills."
+TEXT = "The quick brown fox jumps over the lazy dog."
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def whole(model, voice) -> np.ndarray:
     return open_pair(model.read_bytes(), 1).run(feed, Stop(), wide=False)[0].reshape(-1)
 
 
-@pytest.mark.parametrize("size", [13, 48, 128, 10_000])
+@pytest.mark.parametrize("size", [30, 128])
 @pytest.mark.parametrize("wide", [False, True])
 def test_windows_are_the_whole_model_to_the_last_sample(voice, whole, size, wide) -> None:
     stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop(), wide=wide)

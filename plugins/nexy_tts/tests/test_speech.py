@@ -66,7 +66,7 @@ async def test_without_waiting_for_the_level_the_sound_is_the_same_but_for_its_l
     assert np.corrcoef(sound, own)[0, 1] > 0.9999
 
 
-@pytest.mark.parametrize("level_seconds", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("level_seconds", [0.0, 3.0])
 async def test_nothing_clips_nothing_clicks_and_nothing_is_missing(make_synthesizer, piper, level_seconds) -> None:
     text = LONG[:300].strip() + "."
     synthesizer = await make_synthesizer(level_seconds=level_seconds, max_phonemes=120)
@@ -121,7 +121,7 @@ async def test_a_short_turn_does_not_wait_for_a_long_one(make_synthesizer) -> No
         await speak(synthesizer, text, turn_id=name)
         ended.append(name)
 
-    long = asyncio.create_task(turn("long", LONG))
+    long = asyncio.create_task(turn("long", LONG[:330]))
     async with asyncio.timeout(10):
         while not synthesizer.status().figures["speed"]:
             await asyncio.sleep(0)
@@ -142,7 +142,7 @@ async def test_an_interrupt_stops_the_inference(make_synthesizer) -> None:
         assert time.monotonic() - started < 0.1
         assert synthesizer.status().figures["owed_seconds"] == 0
         async with asyncio.timeout(5):
-            while synthesizer.status().figures["busy"]:
+            while synthesizer.status().figures["workers_busy"]:
                 await asyncio.sleep(0.001)
         assert time.process_time() - burnt < 0.1  # the rest of it would take three seconds of CPU
 

@@ -13,7 +13,7 @@ from nexy_core import SAMPLE_RATE_HZ, ConfigError, LiveSettings, NexyError, Sent
 from nexy_tts import files, options
 from nexy_tts.catalogue import RemoteVoice, choose, fetch_catalogue
 from nexy_tts.download import Source, download
-from nexy_tts.engine import base_language
+from nexy_tts.files import base_language
 
 _MIB = 1024 * 1024
 _SAMPLE_BYTES = 2

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nexy_tts.align import is_sound
+from nexy_tts.files import base_language
 from nexy_tts.graph import NotCuttable, cut
 from nexy_tts.options import Style
 from nexy_tts.sessions import Array, Pair, Stop, SynthesisFailed, open_pair, runtime_errors
@@ -118,11 +119,6 @@ class Voice:
         """What a model of several speakers is fed besides."""
         config = self.piper.config
         return {"sid": np.array([config.default_speaker_id], np.int64)} if config.num_speakers > 1 else {}
-
-
-def base_language(tag: str) -> str:
-    """``en`` of ``en-US``, ``en_US`` and ``EN``."""
-    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 def load_voice(name: str, model: Path, threads: int) -> Voice:

@@ -36,3 +36,8 @@ def _packaged(name: str) -> Path | None:
     folders = (spec.submodule_search_locations or ()) if spec else ()
     models = (path for folder in folders for path in Path(folder, "data").glob(f"*{MODEL_SUFFIX}"))
     return next(models, None)
+
+
+def base_language(tag: str) -> str:
+    """``en`` of ``en-US``, ``en_US`` and ``EN``."""
+    return tag.replace("_", "-").partition("-")[0].lower()

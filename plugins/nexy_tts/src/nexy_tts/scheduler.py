@@ -102,9 +102,14 @@ class Scheduler:
             self._ends.popitem(last=False)
 
     @property
-    def busy(self) -> int:
-        """How many workers work."""
-        return len(self._running)
+    def figures(self) -> dict[str, float | int | str]:
+        """For ``Status.figures``."""
+        return {
+            "speed": round(self.speed, 2),
+            "workers": self.workers,
+            "workers_busy": len(self._running),
+            "workers_lost": self.lost,
+        }
 
     @property
     def speed(self) -> float:

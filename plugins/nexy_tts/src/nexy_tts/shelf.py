@@ -11,7 +11,8 @@ import attrs
 
 from nexy_core import Degraded, LiveSettings
 from nexy_tts import files, options
-from nexy_tts.engine import Voice, VoiceBroken, base_language, load_voice
+from nexy_tts.engine import Voice, VoiceBroken, load_voice
+from nexy_tts.files import base_language
 from nexy_tts.scheduler import Scheduler, Work
 
 logger = logging.getLogger(__name__)
