@@ -103,6 +103,14 @@ def test_quick_sentences_are_those_that_stay_as_they_are(writer: SpeechWriter) -
             assert writer.write(written, language) == written.strip()
 
 
+def test_a_sentence_cut_at_a_word_does_not_sound_finished(writer: SpeechWriter) -> None:
+    assert writer.write("We walked down the **old** road ", "en") == "We walked down the old road,"
+    assert writer.write("We walked down ", "en") == "We walked down,"
+    assert writer.write("We walked, ", "en") == "We walked,"
+    assert writer.write("We walked down", "en") == "We walked down"
+    assert writer.write("Title\n", "en") == "Title"
+
+
 def test_a_language_without_grammars_keeps_its_figures() -> None:
     assert SpeechWriter.load("plain", ()).write("2024年", "zh") == "2024年"
 

@@ -77,7 +77,7 @@ class ObjectReader:
                 break
             self._keep(text[at:step])
             at = step
-        if self._depth == 0 and self._keys and self.outcome is Outcome.OPEN:
+        if self._depth == 0 and self._keys:
             self._finish()
         return text[at:]
 
@@ -112,7 +112,6 @@ class ObjectReader:
         if not final:
             return 0
         self._keep(head)
-        self.outcome = Outcome.TEXT
         return len(head)
 
     def _in_string(self, text: str, at: int, *, final: bool) -> int:
@@ -127,7 +126,7 @@ class ObjectReader:
                 return at
             self._string_part(decoded[0])
             return min(at + decoded[1], len(text))
-        self._quote, self._speaking = "", False
+        self._quote = ""
         return at + 1
 
     def _string_part(self, part: str) -> None:

@@ -27,6 +27,8 @@ _TO_DO = re.compile(
 )
 _SPEAKABLE = re.compile(r"[^\W_]")
 _MAX_CHARS = 2000  # more than any sentence: the work on it must stay bounded
+# A sentence cut at a word, which goes on in the next piece: the voice must not fall there.
+_CUT = re.compile(r"[^\W\d_] \Z")
 _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE_STOP = re.compile(r"\s+(?=[,.;:!?…](?:\s|\Z))")
 _REPEATED_STOPS = re.compile(r"[,;:]\s*(?=[,;:.!?…])")
@@ -59,6 +61,10 @@ class SpeechWriter:
 
     def write(self, text: str, language: str) -> str:
         """What to say for ``text``; "" for what is not said at all, such as code, rules and lone emoji."""
+        spoken = self._write(text, language)
+        return f"{spoken}," if spoken and _CUT.search(text) else spoken
+
+    def _write(self, text: str, language: str) -> str:
         if not _TO_DO.search(text):
             return text.strip() if _SPEAKABLE.search(text) else ""
         if _FENCE.match(text):
