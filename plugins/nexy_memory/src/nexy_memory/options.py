@@ -78,6 +78,15 @@ MEMORY = (
         "Rank by meaning as well as by words: auto (when nexy-memory[semantic] is installed), on or off.",
         choices=("auto", "on", "off"),
     ),
+    Setting(
+        "memory.model",
+        str,
+        EMPTY,
+        "A capable litellm model that notices facts and summarises in the background; empty: none. Not a small one.",
+    ),
+    Setting("memory.api_base", str, EMPTY, "Where that model is, if not at its provider."),
+    Setting("memory.api_key", str, EMPTY, "Key for that model.", secret=True),
+    Setting("memory.model_timeout_seconds", float, 30.0, "How long that model may take.", minimum=0.1, live=True),
     Setting("memory.keep_turns_days", int, 30, "Age at which turns are deleted; 0: never.", minimum=0),
     Setting("memory.keep_facts_days", int, 0, "Age at which facts told explicitly are deleted; 0: never.", minimum=0),
     Setting(

@@ -31,6 +31,8 @@ class Remembered:
 class _Conversation:
     turns: list[Remembered] = attrs.field(factory=list)
     last_at: float = 0.0
+    summary: str = ""
+    summarised: set[str] = attrs.field(factory=set)
 
 
 @attrs.define
@@ -83,9 +85,32 @@ class Recent:
         wanted = set(turn_ids)
         before = len(conversation.turns)
         conversation.turns = [turn for turn in conversation.turns if turn.turn_id in wanted]
+        conversation.summary = ""  # it may say what is to go
+        conversation.summarised.clear()
         if not conversation.turns:
             del self._by_key[key]
         return before - len(conversation.turns)
+
+    def summary(self, key: str) -> str:
+        """What a model made of the turns that no longer fit; "" for nothing."""
+        conversation = self._by_key.get(key)
+        return conversation.summary if conversation else ""
+
+    def summarise(self, key: str, summary: str, turn_ids: set[str]) -> None:
+        """Keep a summary of ``turn_ids``, unless one of them was forgotten while it was made."""
+        conversation = self._by_key.get(key)
+        if conversation is not None and turn_ids <= {turn.turn_id for turn in conversation.turns}:
+            conversation.summary = summary
+            conversation.summarised = turn_ids
+
+    def unsummarised(self, key: str, *, tokens_max: int) -> list[Remembered]:
+        """The turns that no longer fit into ``tokens_max`` and are in no summary yet, oldest first."""
+        conversation = self._by_key.get(key)
+        if conversation is None:
+            return []
+        fitting = len(within_budget(conversation.turns, turns_max=len(conversation.turns), tokens_max=tokens_max))
+        older = conversation.turns[: len(conversation.turns) - fitting]
+        return older if any(turn.turn_id not in conversation.summarised for turn in older) else []
 
     def forget(self, key: str) -> int:
         """Drop the conversation; returns how many turns went."""

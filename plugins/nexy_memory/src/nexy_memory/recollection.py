@@ -8,6 +8,7 @@ from typing import TypeVar
 import attrs
 
 from nexy_core import (
+    ConfigError,
     Degraded,
     Exchange,
     Fact,
@@ -19,16 +20,18 @@ from nexy_core import (
     Status,
     Unavailable,
 )
-from nexy_memory import commands, embedding, keys, memories, rows
+from nexy_memory import commands, embedding, keys, memories, outbox, rows
 from nexy_memory.commands import FORGETTING, Ask, Command
 from nexy_memory.confidential import holds_secret, redact
 from nexy_memory.consents import Answer, Consents
 from nexy_memory.database import Database, now
+from nexy_memory.digest import Digest
 from nexy_memory.embedding import Embedder
 from nexy_memory.engines import sqlite_path
 from nexy_memory.facts import Facts
 from nexy_memory.forgetting import Forgetting
 from nexy_memory.housekeeping import Housekeeping
+from nexy_memory.model import BackgroundModel
 from nexy_memory.parked import Parked
 from nexy_memory.recent import Recent, Remembered, shortened, within_budget
 from nexy_memory.shared import database_status
@@ -62,7 +65,13 @@ class Recollection:
         self._forgetting = Forgetting(
             database, self._recent, self._consents, self._parked, self._facts, self._housekeeping
         )
+        self._digest = self._make_digest()
         self._key = b""
+
+    def _make_digest(self) -> Digest | None:
+        if not self._settings.get("memory.model", str):
+            return None
+        return Digest(self._settings, self._database, self._facts, self._recent, BackgroundModel(self._settings))
 
     async def initialize(self) -> None:
         """Open the database, read the key, load the embedding model."""
@@ -74,9 +83,23 @@ class Recollection:
             await self._embedder.open()
         await self._forgetting.begin()
         self._housekeeping.start()
+        if self._digest is not None:
+            await self._database.read(lambda _db: self._load_model())
+            self._digest.start()
+
+    def _load_model(self) -> None:
+        assert self._digest is not None
+        try:
+            self._digest.model.load()
+        except ImportError as error:
+            raise ConfigError(
+                "memory.model is set and litellm is not installed; do: pip install 'nexy-memory[model]'"
+            ) from error
 
     async def cleanup(self) -> None:
         """Write what is left and let go of the database."""
+        if self._digest is not None:
+            await self._digest.stop()
         await self._housekeeping.stop()
         await self._parked.close()
         if self._embedder is not None:
@@ -120,6 +143,8 @@ class Recollection:
             return
         deadline = asyncio.get_running_loop().time() + self._settings.get("memory.recall_timeout_ms", int) / 1000
         await self._by(deadline, self._resume(user))
+        if summary := self._recent.summary(user):
+            yield Fact(summary, memories.SUMMARY)
         for exchange in self._history(user, request):
             yield exchange
         for fact in await self._by(deadline, self._facts_and_notices(user, request.text, command)) or ():
@@ -175,24 +200,37 @@ class Recollection:
         exchange = Exchange(shortened(redact(request.prompt)), shortened(redact(request.answer)), request.cut)
         turn = Remembered(exchange, request.session_id, request.turn_id, request.generation, now())
         self._recent.add(user, turn)
+        self._summarise(user)
         if command.ask is Ask.CONSENT:
             await self._parked.write(user, lambda db: rows.set_consent(db, user, True, turn.at))
             self._consents.drop(user)
         if await self._consent(user):
             await self._keep(user, turn, request.language, command)
 
+    def _summarise(self, user: str) -> None:
+        if self._digest is None:
+            return
+        tokens_max = self._settings.get("memory.history_tokens", int)
+        if older := self._recent.unsummarised(user, tokens_max=tokens_max):
+            self._digest.summarise_soon(user, older)
+
     async def _keep(self, user: str, turn: Remembered, language: str, command: Command) -> None:
         new = None
         if command.ask is Ask.REMEMBER and not holds_secret(command.text):
             new = await self._facts.prepared(command.text, kind=memories.FACT, source_turn=turn.turn_id)
         memories_max = self._settings.get("memory.memories_max", int)
+        rows_max = self._settings.get("storage.outbox_max", int)
+        extract = self._digest is not None and command.ask is Ask.NOTHING
 
-        def job(db: object) -> None:
+        def job(db: object) -> int:
             rows.add_turn(db, user, turn, language)
             if new is not None:
                 memories.add(db, user, new, memories_max=memories_max)
+            return outbox.add(db, user, turn.turn_id, turn.at, rows_max=rows_max) if extract else 0
 
-        await self._parked.write(user, job)
+        if dropped := await self._parked.write(user, job):
+            ctx = {"reason": "outbox_full", "count": dropped}
+            log.warning("turns are not worked on", extra={"decision": "degrade", "ctx": ctx})
 
     async def _consent(self, user: str) -> bool:
         answer = self._consents.get(user, now())
