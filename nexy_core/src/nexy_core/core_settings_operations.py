@@ -68,6 +68,7 @@ def _plugins() -> tuple[Setting, ...]:
         seconds(table + "initialize_timeout_seconds", 60, "A plugin that takes longer to start is set aside."),
         seconds(table + "cleanup_timeout_seconds", 3, "Leave a plugin that takes longer to stop."),
         seconds(table + "drain_timeout_seconds", 60, "A plugin switched off is stopped under turns that take longer."),
+        seconds(table + "block_timeout_seconds", 0.5, "Holding the event loop for longer is a failure."),
         seconds(table + "stall_timeout_seconds", 60, "Give up a capability that is silent for this long."),
         count(table + "breaker_failures", 5, "Failures in a row after which a capability rests."),
         seconds(table + "breaker_reset_seconds", 15, "How long it rests before one request tries it again."),

@@ -16,7 +16,7 @@ from nexy_core.plugins.plugin import Plugin, load
 from nexy_core.plugins.reasons import Phase, PluginError, PluginState, Reason
 from nexy_core.plugins.route import AnyRole, Provider, Route, Supervision
 from nexy_core.plugins.toggles import Toggles
-from nexy_core.plugins.watch import watch_stalls
+from nexy_core.plugins.watch import Watch
 
 RoleT = TypeVar("RoleT", bound=Capability[Any, Any])
 SCOPE = "plugins"
@@ -65,7 +65,8 @@ class Host:
 
     async def start(self) -> None:
         """Initialize every loaded plugin, all at once, the language model's first; none can hold up the others."""
-        self._tasks.add(asyncio.create_task(watch_stalls(self._supervision, self._settings)))
+        watch = Watch(self._supervision, self._settings, self._providers)
+        self._tasks.add(asyncio.create_task(watch.run()))
         loaded = [plugin for plugin in self._plugins.values() if plugin.phase is Phase.LOADED]
         loaded.sort(key=lambda plugin: "llm" not in plugin.state().roles)
         await asyncio.gather(*map(self._initialize, loaded))
@@ -211,10 +212,13 @@ class Host:
     def _cleanup_seconds(self) -> float:
         return self._settings.get("plugins.cleanup_timeout_seconds", float)
 
+    def _providers(self) -> list[Provider]:
+        serving = [plugin for plugin in self._plugins.values() if plugin.phase is Phase.SERVING]
+        return [provider for plugin in serving for provider in plugin.providers]
+
     def _rebuild(self) -> None:
         """Replace the routes as a whole: turns that hold the old ones go on with them."""
-        serving = [plugin for plugin in self._plugins.values() if plugin.phase is Phase.SERVING]
-        providers = [provider for plugin in serving for provider in plugin.providers]
+        providers = self._providers()
         routes = {role: Route(role, self._ordered(role, providers), self._supervision) for role in ROLES}
         self._routes = {role: route for role, route in routes.items() if route.providers}
 

@@ -241,3 +241,26 @@ async def test_speech_falls_over_to_a_voice_that_knows_the_language(make_host, m
         chunks = [c async for c in host.get(SpeechSynthesizer).process(Sentence("t", 0, "Да.", "Да.", "ru"))]
         assert chunks
     assert silent.calls == 2
+
+
+async def test_a_capability_that_blocks_the_loop_is_named_and_counted(make_host, log):
+    host = await make_host(
+        fakes=("llm", "tts"), toml="plugins.breaker_failures = 1\nplugins.block_timeout_seconds = 0.2"
+    )
+    assert await answer(host, "say Hi. [[llm.first.block.1000]]") == "Hi."
+    await until(lambda: log.of(Decision.TRIP))
+    (line,) = [line for line in log.of(Decision.ERROR) if line["reason"] == "blocked_loop"]
+    assert line["plugin"] == "llm"
+    assert 500 < line["blocked_ms"] < 5000
+    assert host.get(LanguageModel) is None
+    assert host.get(SpeechSynthesizer) is not None
+
+
+async def test_a_turn_calls_no_hook(make_host):
+    host = await make_host(fakes=("llm", "tts"))
+    called = []
+    host._registry._manager.add_hookcall_monitoring(lambda name, *_: called.append(name), lambda *_: None)
+    assert await answer(host, "count 20")
+    assert called == []
+    host.classify(ValueError())
+    assert called == ["nexy_classify_error"]

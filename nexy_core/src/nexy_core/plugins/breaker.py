@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import attrs
 
+STRIKE_MEMORY = 20
+"""Strikes are forgotten after this many rests without a new one."""
+
 
 @attrs.define(eq=False)
 class Breaker:
@@ -17,6 +20,8 @@ class Breaker:
     _in_a_row: int = 0
     _opened_at: float | None = None
     _probing: bool = False
+    _strikes: int = 0
+    _struck_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -36,6 +41,8 @@ class Breaker:
     def succeed(self) -> bool:
         """A call went well. Returns whether that closed the circuit."""
         closed = self.is_open
+        if closed:
+            self._strikes = 0
         self._in_a_row, self._opened_at, self._probing = 0, None, False
         return closed
 
@@ -48,6 +55,21 @@ class Breaker:
         if was_open or self._in_a_row >= self.failures_allowed():
             self._opened_at = self.now()
         return self.is_open and not was_open
+
+    def strike(self) -> bool:
+        """It did harm, whatever the outcome of its calls: successes in between do not clear it, time does.
+
+        Returns whether that opened the circuit.
+        """
+        if self.now() - self._struck_at > STRIKE_MEMORY * self.reset_seconds():
+            self._strikes = 0
+        self.failures += 1
+        self._strikes += 1
+        self._struck_at = self.now()
+        if self.is_open or self._strikes < self.failures_allowed():
+            return False
+        self._opened_at = self.now()
+        return True
 
     def abandon(self) -> None:
         """A call ended without saying anything about the capability: it was cancelled, or declined."""
