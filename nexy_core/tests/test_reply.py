@@ -275,6 +275,28 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
     assert hear('{"a": ' * 100_000).text == ""
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Use `{text: 'x'}` here.",
+        'Use `{"text": "x"}` here.',
+        'For example:\n```json\n{"text": "x", "args": 1}\n```\nDone.',
+        "Write f() { return {text: 'x'} } here.",
+    ],
+)
+def test_code_about_objects_is_left_as_it_is(answer: str) -> None:
+    for step in (0, 1, 3):
+        assert hear(answer, step=step) == Heard(answer, [], [])
+
+
+def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
+    parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
+    parser.feed("Well. ")
+    assert parser.feed('{"text": "Hi"') == []
+    assert parser.feed(', "command": "x"') == [SpokenText("Hi")]
+    assert hear('Well. {"text": "Hi"} Bye.', step=1).text == "Well. Hi Bye."
+
+
 def test_an_object_in_prose_that_is_no_reply_is_shown_as_code() -> None:
     assert hear('Like {"a": 1} this.', step=1).text == 'Like \n```\n{"a": 1}\n```\n this.'
 

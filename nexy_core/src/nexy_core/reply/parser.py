@@ -11,7 +11,7 @@ import attrs
 
 from nexy_core.events import Action
 from nexy_core.reply.events import ActionReply, ReplyEvent, ReplyNote, SpokenText
-from nexy_core.reply.reader import ObjectReader, Outcome
+from nexy_core.reply.reader import ObjectReader, Outcome, Place
 from nexy_core.reply.rules import check
 
 _BLANK = " \t\r\n\ufeff\u200b\u2060"
@@ -129,7 +129,10 @@ class ReplyParser:
 
     def _begin_object(self, opening: str) -> None:
         self._opening = opening
-        self._object = ObjectReader(whole_answer=not self._started and not opening)
+        if self._started:
+            self._object = ObjectReader(Place.QUOTED if opening else Place.AMID)
+        else:
+            self._object = ObjectReader(Place.FENCED if opening else Place.WHOLE)
 
     def _in_object(self, reader: ObjectReader, events: list[ReplyEvent], *, final: bool) -> bool:
         self._held = reader.feed(self._held, final=final)

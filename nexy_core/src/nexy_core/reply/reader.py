@@ -10,6 +10,7 @@ import attrs
 from nexy_core.reply.strings import decode_escape
 
 REPLY_KEYS = frozenset({"command", "text", "session_id", "args"})
+ACTION_KEYS = frozenset({"command", "session_id"})
 MAX_OBJECT_CHARS = 64 * 1024
 MAX_DEPTH = 32
 
@@ -27,15 +28,29 @@ class Outcome(Enum):
     TEXT = "text"
 
 
+class Place(Enum):
+    """Where an object stands decides what it is taken for, because people also ask for JSON and for code.
+
+    WHOLE: it begins the answer; any JSON is meant as a reply. FENCED: its fence does; any key of a reply makes it one.
+    AMID: prose stands before it; a key of an action makes it a reply, or no other keys than those of a reply.
+    QUOTED: prose and a fence stand before it; only a key of an action makes it a reply.
+    """
+
+    WHOLE = "whole"
+    FENCED = "fenced"
+    AMID = "amid"
+    QUOTED = "quoted"
+
+
 @attrs.define
 class ObjectReader:
-    """Reads from the ``{`` on. ``whole_answer``: nothing stood before it, so any object is meant as a reply.
+    """Reads from the ``{`` on.
 
     After REPLY, ``value`` is the parsed object or None and ``notes`` what was wrong; after TEXT, ``raw`` is what was
     taken and ``is_json`` whether it looks like JSON.
     """
 
-    whole_answer: bool
+    place: Place
     outcome: Outcome = attrs.field(init=False, default=Outcome.OPEN)
     value: dict[str, Any] | None = attrs.field(init=False, default=None)
     notes: list[str] = attrs.field(init=False, factory=list)
@@ -63,7 +78,9 @@ class ObjectReader:
         return "".join(self._spoken)
 
     def take_spoken(self) -> str:
-        """The part of ``text`` that came since the last call."""
+        """The part of ``text`` that came since the last call, once it is sure to be spoken."""
+        if self.place in {Place.AMID, Place.QUOTED} and self.outcome is not Outcome.REPLY and not self._is_action():
+            return ""
         fresh = "".join(self._spoken[self._taken :])
         self._taken = len(self._spoken)
         return fresh
@@ -98,7 +115,7 @@ class ObjectReader:
         if head["empty"]:
             self._keep(head[0])
             self.notes.append("no_text")
-            self.outcome = Outcome.REPLY if self.whole_answer else Outcome.TEXT
+            self.outcome = Outcome.REPLY if self.place is Place.WHOLE else Outcome.TEXT
             return head.end()
         if not head["colon"]:
             return self._undecided(head[0], final=final)
@@ -183,7 +200,7 @@ class ObjectReader:
 
     def _finish(self) -> None:
         self._depth = 0
-        if not (self._keys & REPLY_KEYS or self._flaw == "too_large" or (self.whole_answer and self.is_json)):
+        if not (self._flaw == "too_large" or self._is_reply()):
             self.outcome = Outcome.TEXT
             return
         self.outcome = Outcome.REPLY
@@ -192,6 +209,20 @@ class ObjectReader:
             self.notes.append(self._flaw or "malformed_json")
         if not self.text.strip():
             self.notes.append("no_text")
+
+    def _is_action(self) -> bool:
+        return bool(self._keys & ACTION_KEYS)
+
+    def _is_reply(self) -> bool:
+        match self.place:
+            case Place.WHOLE:
+                return self.is_json or bool(self._keys & REPLY_KEYS)
+            case Place.FENCED:
+                return bool(self._keys & REPLY_KEYS)
+            case Place.AMID:
+                return self._is_action() or (self.is_json and self._keys <= REPLY_KEYS)
+            case Place.QUOTED:
+                return self._is_action()
 
 
 def _parsed(raw: str) -> dict[str, Any] | None:
