@@ -14,7 +14,7 @@ from nexy_core import LiveSettings, ModelUsage, Prompt, Settings, TextDelta
 
 LIMIT_SECONDS = 20
 SECRET = "sk-secret-key"
-QUICK = {"first_token_timeout_seconds": 0.3, "between_tokens_timeout_seconds": 0.3, "retries": 0}
+QUICK = {"first_token_timeout_seconds": 1.0, "between_tokens_timeout_seconds": 1.0, "retries": 0}
 
 
 @attrs.define(eq=False)
@@ -89,7 +89,10 @@ class Provider:
         return self
 
     async def serve(self, reader, writer):
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return
         fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:] if line)
         self.requests.append(json.loads(await reader.readexactly(int(fields["content-length"]))))
         self.headers.append(fields)

@@ -110,7 +110,7 @@ async def test_each_way_to_fail_has_its_own_name(
     make_model, provider, scripts, quick, ask, caplog, script, said, kind, reason
 ):
     caplog.set_level(logging.DEBUG)
-    model = await make_model(**quick)
+    model = await make_model(**quick if kind is TimedOut else {"retries": 0})
     provider.plays(scripts[script])
     answer = await ask(model, "What is my PIN 4711?")
     assert answer.text == said

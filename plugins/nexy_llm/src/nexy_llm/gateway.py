@@ -100,20 +100,14 @@ class Stream:
             await asyncio.sleep(0)
 
     async def _reported_usage(self) -> ModelUsage | None:
-        """What the provider says after the answer's last chunk, if it soon does."""
+        """What the provider says, within the answer or soon after its last chunk; the counts only grow."""
+        reports = [usage for chunk in self._upstream.chunks if (usage := _usage_of(chunk))]
         with contextlib.suppress(*self.gateway.foreign_errors):
             async with asyncio.timeout(USAGE_WAIT_SECONDS):
-                async for chunk in self._upstream.completion_stream:
-                    usage = chunk.get("usage") if isinstance(chunk, dict) else getattr(chunk, "usage", None)
-                    if usage:
-                        return self._usage(usage)
-        return next(
-            (self._usage(chunk.usage) for chunk in self._upstream.chunks if getattr(chunk, "usage", None)), None
-        )
-
-    def _usage(self, usage: Any) -> ModelUsage:
-        counts = usage if isinstance(usage, dict) else vars(usage)
-        return ModelUsage(self.route.model, counts.get("prompt_tokens") or 0, counts.get("completion_tokens") or 0)
+                reports += [usage async for chunk in self._upstream.completion_stream if (usage := _usage_of(chunk))]
+        asked = max((usage.get("prompt_tokens") or 0 for usage in reports), default=0)
+        answered = max((usage.get("completion_tokens") or 0 for usage in reports), default=0)
+        return ModelUsage(self.route.model, asked, answered) if reports else None
 
     def _check_finished(self) -> None:
         """litellm ends a broken-off stream like a whole one; only the finish reason tells them apart."""
@@ -199,9 +193,8 @@ class Gateway:
             logger.error("model %s cannot be used: %s", route.model, remedy)
             return NexyError("The language model cannot be used: the operator must check its settings.", reason=reason)
         if status == HTTP_TOO_MANY:
-            return Unavailable(
-                "The language model is busy.", reason="provider_busy", retry_after_seconds=_retry_after(error)
-            )
+            text = "The language model is busy."
+            return Unavailable(text, reason="provider_busy", retry_after_seconds=_retry_after(error))
         return _by_status(status, type(error).__name__)
 
 
@@ -212,6 +205,11 @@ def _retry_after(error: BaseException) -> float | None:
         return min(float(headers.get("retry-after", "")), MAX_RETRY_AFTER_SECONDS)
     except ValueError:
         return None
+
+
+def _usage_of(chunk: Any) -> dict[str, Any]:
+    usage = chunk.get("usage") if isinstance(chunk, dict) else getattr(chunk, "usage", None)
+    return usage if isinstance(usage, dict) else dict(vars(usage)) if usage else {}
 
 
 def _message_tokens(message: dict[str, Any]) -> int:
