@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 # The demonstration model and voice are no requirement of a wheel; a kit that speaks or thinks needs them.
 BESIDE = {"llm": "model", "tts": "voice"}
-# Pure Python that its authors never published as a wheel. Nothing is compiled; nothing else may come as source.
-SOURCE_ONLY = ("docopt",)
+# docopt is pure Python that its authors never published as a wheel; nothing else may come as source.
+WHEELS_ONLY = ("--only-binary", ":all:", "--no-binary", "docopt")
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -40,20 +40,8 @@ def main(name: str, folder: Path) -> int:
     pins.write_text("\n".join(project["tool"]["uv"]["constraint-dependencies"]), encoding="utf-8")
     python = str(folder / "env" / "bin" / "python")
     run("uv", "venv", "--quiet", "--python", "3.11", "--no-python-downloads", str(folder / "env"), cwd=folder)
-    install = (
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--only-binary",
-        ":all:",
-        "--python",
-        python,
-        "--constraint",
-        str(pins),
-    )
-    source_only = [word for name in SOURCE_ONLY for word in ("--no-binary", name)]
-    run(*install, *source_only, f"nexy-core[sdk] @ file://{core}", plugin, cwd=folder)
+    install = ("uv", "pip", "install", "--quiet", "--python", python, "--constraint", str(pins), *WHEELS_ONLY)
+    run(*install, f"nexy-core[sdk] @ file://{core}", plugin, cwd=folder)
     if extra := beside(name):
         run(*install, "--no-deps", *extra, cwd=folder)
     run(python, "-m", "nexy_core.testing.check", name, cwd=folder)
