@@ -1,0 +1,187 @@
+"""Who talks to the server in the long run: each actor is a device that does one thing over and over."""
+
+import asyncio
+import random
+import uuid
+from collections import Counter
+
+import attrs
+import grpc
+from nexy_core.proto import streaming_pb2 as pb
+from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
+from nexy_core.testing.wire import Received, question
+
+CALL_SECONDS = 60
+REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
+PARTS = ("llm", "tts", "filter", "recall", "remember")
+FAULTS = [
+    f"[[{part}.{when}.{kind}]]"
+    for part in PARTS
+    for when in ("first", "mid", "last")
+    for kind in ("raise.internal", "raise.unavailable", "raise.foreign", "raise.connection", "sleep.20", "stop")
+]
+
+
+@attrs.define
+class Tally:
+    """What happened, by actor and outcome; ``breaches`` are what must never happen."""
+
+    counts: Counter = attrs.field(factory=Counter)
+    breaches: list[str] = attrs.field(factory=list)
+
+    def add(self, actor, outcome):
+        self.counts[actor, outcome] += 1
+
+
+@attrs.define
+class Device:
+    """One device and its connection."""
+
+    name: str
+    stub: StreamingServiceStub
+    tally: Tally
+    dice: random.Random
+    hardware_id: str = attrs.field(factory=lambda: str(uuid.uuid4()).upper())
+
+    def ask(self, prompt, **fields):
+        return question(prompt, hardware_id=self.hardware_id, **fields)
+
+    async def receive(self, call, pause=0.0):
+        """Read a call to its end; a refusal and the status of a failed turn are outcomes, not exceptions."""
+        received = Received()
+        try:
+            async for message in call:
+                received.take(message)
+                await asyncio.sleep(pause)
+        except grpc.aio.AioRpcError as error:
+            return received, error.code()
+        except asyncio.CancelledError:
+            return received, grpc.StatusCode.CANCELLED
+        except AssertionError as breach:
+            self.tally.breaches.append(f"{self.name}: {breach}")
+        return received, grpc.StatusCode.OK
+
+    async def whole_turn(self, prompt, pause=0.0):
+        """One turn to its end, held against the invariants: one terminal message, and never silence."""
+        received, code = await self.receive(
+            self.stub.StreamAudio(iter([self.ask(prompt)]), timeout=CALL_SECONDS), pause
+        )
+        if code is grpc.StatusCode.OK and not received.end:
+            self.tally.breaches.append(f"{self.name}: a stream ended well without an end_message")
+        if received.end == "COMPLETED" and not (received.pieces or received.actions):
+            self.tally.breaches.append(f"{self.name}: a turn was complete and silent")
+        if code is not grpc.StatusCode.OK and received.end == "COMPLETED":
+            self.tally.breaches.append(f"{self.name}: a complete turn had the status {code.name}")
+        return received, code
+
+
+async def talker(device):
+    received, code = await device.whole_turn(f"count {device.dice.randint(1, 8)}")
+    if code is grpc.StatusCode.OK and "sentence number 1." not in received.text:
+        device.tally.breaches.append("talker: not its own answer")
+    return code.name
+
+
+async def slow_reader(device):
+    _, code = await device.whole_turn("count 6", pause=0.03)
+    return code.name
+
+
+async def unlucky(device):
+    prompt = "count 3 " + " ".join(device.dice.sample(FAULTS, device.dice.randint(1, 2)))
+    _, code = await device.whole_turn(prompt)
+    return code.name
+
+
+async def superseder(device):
+    """A second question on the same stream while the first is being answered."""
+    ends, text = [], []
+    session = str(uuid.uuid4())
+
+    async def questions():
+        yield device.ask("count 50 [[llm.mid.sleep.200]]", session_id=session)
+        await asyncio.sleep(0.05)
+        yield device.ask("say second", session_id=session)
+
+    try:
+        async for message in device.stub.StreamAudio(questions(), timeout=CALL_SECONDS):
+            if message.WhichOneof("content") == "end_message":
+                ends.append(message.end_message)
+            elif len(ends) == 1 and message.text_chunk:
+                text.append(message.text_chunk)
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    if ends[-1:] != ["COMPLETED"] or len(ends) > 2 or (len(ends) == 2 and "".join(text) != "second"):
+        device.tally.breaches.append(f"superseder: ends {ends}, text of the second turn {''.join(text)[:40]!r}")
+    return "SUPERSEDED" if len(ends) == 2 else "OK"
+
+
+async def canceller(device):
+    """The client goes away after the first words."""
+    call = device.stub.StreamAudio(iter([device.ask("count 50")]), timeout=CALL_SECONDS)
+    try:
+        await call.read()
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    call.cancel()
+    return "CANCELLED"
+
+
+async def interrupter(device):
+    """InterruptSession stops the device's turn, and its next one works at once."""
+    call = device.stub.StreamAudio(iter([device.ask("count 3 [[llm.mid.hang]]")]), timeout=CALL_SECONDS)
+    reading = asyncio.create_task(device.receive(call))
+    while not reading.done():
+        answer = await device.stub.InterruptSession(
+            pb.InterruptRequest(hardware_id=device.hardware_id), timeout=CALL_SECONDS
+        )
+        if not answer.success:
+            device.tally.breaches.append("interrupter: not a success")
+        await asyncio.sleep(0.02)
+    received, code = await reading
+    if code is grpc.StatusCode.CANCELLED and received.end != "INTERRUPTED":
+        device.tally.breaches.append(f"interrupter: {received.end!r} instead of INTERRUPTED")
+    _, code_after = await device.whole_turn("say again")
+    if code is not REFUSED and code_after not in {grpc.StatusCode.OK, REFUSED}:
+        device.tally.breaches.append(f"interrupter: the next turn got {code_after.name}")
+    return code.name
+
+
+async def collector(device):
+    """A storm of snapshots, then a question that leans on them."""
+    session = str(uuid.uuid4())
+    for number in range(1, 6):
+        snapshot = pb.StreamRequest(
+            hardware_id=device.hardware_id,
+            session_id=session,
+            phase=pb.REQUEST_PHASE_COLLECT,
+            chunk_seq=number,
+            chunk_text="say " + "word " * number,
+        )
+        try:
+            ends = [one.end_message async for one in device.stub.StreamAudio(iter([snapshot]), timeout=CALL_SECONDS)]
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        if ends != ["COLLECT_ACCEPTED"]:
+            device.tally.breaches.append(f"collector: {ends}")
+    received, code = await device.receive(
+        device.stub.StreamAudio(iter([device.ask("", session_id=session)]), timeout=CALL_SECONDS)
+    )
+    if code is grpc.StatusCode.OK and received.text.split() != ["word"] * 5:
+        device.tally.breaches.append(f"collector: answered {received.text[:40]!r}")
+    return code.name
+
+
+ACTORS = (
+    talker,
+    talker,
+    talker,
+    slow_reader,
+    slow_reader,
+    unlucky,
+    unlucky,
+    superseder,
+    canceller,
+    interrupter,
+    collector,
+)
