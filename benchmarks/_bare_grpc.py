@@ -21,9 +21,15 @@ OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 50 * 10
 def messages(script: str) -> tuple[pb.StreamResponse, ...]:
     """The whole answer, ready to send."""
     made: list[pb.StreamResponse] = []
-    for kind, size, count in json.loads(script):
+    for kind, size, count, *_ in json.loads(script):
         made += [message(kind, size)] * count
     return tuple(made)
+
+
+@functools.lru_cache(maxsize=64)
+def pace_seconds(script: str) -> float:
+    """The pause after each message: the fourth item of a row."""
+    return next((float(row[3]) for row in json.loads(script) if len(row) > 3), 0.0)
 
 
 def message(kind: str, size: int) -> pb.StreamResponse:
@@ -42,8 +48,11 @@ class Bare(pb_grpc.StreamingServiceServicer):
         context: object,  # noqa: ARG002  # grpc's signature
     ) -> AsyncIterator[pb.StreamResponse]:
         async for request in request_iterator:
+            pace = pace_seconds(request.prompt)
             for response in messages(request.prompt):
                 yield response
+                if pace:
+                    await asyncio.sleep(pace)
 
 
 async def serve() -> None:

@@ -27,6 +27,7 @@ class Server:
 
     process: psutil.Process
     stub: Any
+    address: str
 
     def cpu_us(self) -> float:
         """CPU time of the process so far; Linux tells it exactly, others in steps of 10 ms."""
@@ -43,10 +44,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def bare_server() -> Iterator[Server]:
-    """The baseline, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks._bare_grpc"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def server_process(module: str) -> Iterator[Server]:
+    """A server in a process of its own: ``python -m MODULE``, which prints its port."""
+    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             with connect(process.pid, int(process.stdout.readline())) as server:
@@ -55,11 +55,16 @@ def bare_server() -> Iterator[Server]:
             process.terminate()
 
 
+def bare_server() -> contextlib.AbstractContextManager[Server]:
+    """The baseline, in a process of its own."""
+    return server_process("benchmarks._bare_grpc")
+
+
 @contextlib.contextmanager
 def connect(pid: int, port: int) -> Iterator[Server]:
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL) as channel:
         grpc.channel_ready_future(channel).result(timeout=30)
-        yield Server(psutil.Process(pid), pb_grpc.StreamingServiceStub(channel))
+        yield Server(psutil.Process(pid), pb_grpc.StreamingServiceStub(channel), f"127.0.0.1:{port}")
 
 
 def script_of(answer: list[pb.StreamResponse]) -> list[tuple[str, int, int]]:

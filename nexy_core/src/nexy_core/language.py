@@ -41,6 +41,8 @@ _LATIN_DEFAULT = "en"
 
 def detect(text: str, default: str) -> str:
     """The language code of ``text``; ``default`` where it has no letters or the script fits ``default``."""
+    if text.isascii() and _is_latin(default):
+        return default
     words = _words_by_script(_NOT_PROSE.sub(" ", text)) or _words_by_script(text)
     if not words:
         return default

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import attrs
 import grpc
@@ -28,6 +27,7 @@ from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
 from nexy_core.trace import TraceRing
 from nexy_core.transport.health import HealthBoard, enable_reflection
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
+from nexy_core.transport.options import reloading_credentials, server_options
 from nexy_core.transport.service import Service
 from nexy_core.transport.stream import Desk
 from nexy_core.turn import Stage
@@ -37,7 +37,6 @@ SCOPE = "server"
 DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
 CANCEL_SECONDS = 0.5
 WATCH_SECONDS = 1.0
-GRPC_PENDING_CALLS = 100_000
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
@@ -110,7 +109,7 @@ class Server:
         self._gauges()
         self.service = Service(self.desk)
         self._grpc = grpc.aio.server(
-            interceptors=[LoggingInterceptor(self.log, self.metrics, failures)], options=self._grpc_options()
+            interceptors=[LoggingInterceptor(self.log, self.metrics, failures)], options=server_options(self.settings)
         )
         self.board = HealthBoard(self._grpc)
         self._grpc.add_generic_rpc_handlers((self.service.handlers(),))
@@ -129,26 +128,6 @@ class Server:
             speech_owed_seconds=("How long the speech owed takes to make.", self.workflows.speech_backlog_seconds),
             real_time_factor=("Seconds it takes to make a second of speech.", self.workflows.real_time_factor),
         )
-
-    def _grpc_options(self) -> list[tuple[str, Any]]:
-        size = self.settings.get("backpressure.max_message_bytes", int)
-        return [
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", size),
-            ("grpc.max_send_message_length", size),
-            ("grpc.keepalive_time_ms", self._ms("grpc.keepalive_seconds")),
-            ("grpc.keepalive_timeout_ms", self._ms("grpc.keepalive_timeout_seconds")),
-            ("grpc.server_handshake_timeout_ms", self._ms("grpc.handshake_timeout_seconds")),
-            ("grpc.max_concurrent_streams", self.settings.get("grpc.max_connection_streams", int)),
-            # Above these gRPC drops calls at random, with a bare CANCELLED: admission refuses, and says why.
-            ("grpc.server.max_pending_requests", GRPC_PENDING_CALLS),
-            ("grpc.server.max_pending_requests_hard_limit", GRPC_PENDING_CALLS),
-            ("grpc.http2.bdp_probe", 0),  # with the next: what a client can push unread stays near 64 KiB
-            ("grpc.http2.lookahead_bytes", 65_536),
-        ]
-
-    def _ms(self, key: str) -> int:
-        return round(self.settings.get(key, float) * 1000)
 
     # --- ports ----------------------------------------------------------------------------------
 
@@ -257,32 +236,6 @@ def check_port(name: str, host: str, port: int) -> None:
                 f"{name}.port {port} on {name}.host {host} cannot be used: {error.strerror or error}. "
                 f"Stop what uses it, or set others: NEXY_{name.upper()}__PORT=… NEXY_{name.upper()}__HOST=…"
             ) from None
-
-
-def reloading_credentials(cert: Path, key: Path) -> grpc.ServerCredentials:
-    """TLS credentials that follow their files. Raises ``ConfigError`` when they cannot be read at start."""
-
-    def read() -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration([(key.read_bytes(), cert.read_bytes())])
-
-    try:
-        first = read()
-    except OSError as error:
-        raise ConfigError(f"tls.cert and tls.key: {error}") from None
-    seen = [_stamp(cert, key)]
-
-    def fetch() -> grpc.ServerCertificateConfiguration | None:
-        stamp = _stamp(cert, key)
-        if stamp == seen[0]:
-            return None
-        seen[0] = stamp
-        return read()
-
-    return grpc.dynamic_ssl_server_credentials(first, fetch)  # type: ignore[arg-type]  # None means unchanged
-
-
-def _stamp(*files: Path) -> tuple[int, ...]:
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
 async def _serve(config: Config, log: DecisionLog, announce: Callable[[Listening], None]) -> int:

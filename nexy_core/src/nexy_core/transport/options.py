@@ -1,0 +1,63 @@
+"""How the gRPC server is set up: its limits, and TLS that follows its files."""
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from nexy_core.errors import ConfigError
+from nexy_core.settings import LiveSettings
+
+PENDING_CALLS = 100_000
+LOOKAHEAD_BYTES = 65_536
+MS_PER_SECOND = 1000
+
+
+def server_options(settings: LiveSettings) -> list[tuple[str, Any]]:
+    """Channel arguments for ``grpc.aio.server``."""
+    size = settings.get("backpressure.max_message_bytes", int)
+
+    def ms(key: str) -> int:
+        return round(settings.get(key, float) * MS_PER_SECOND)
+
+    return [
+        ("grpc.so_reuseport", 0),  # else a second server binds the same port silently
+        ("grpc.max_receive_message_length", size),
+        ("grpc.max_send_message_length", size),
+        ("grpc.keepalive_time_ms", ms("grpc.keepalive_seconds")),
+        ("grpc.keepalive_timeout_ms", ms("grpc.keepalive_timeout_seconds")),
+        ("grpc.server_handshake_timeout_ms", ms("grpc.handshake_timeout_seconds")),
+        ("grpc.max_concurrent_streams", settings.get("grpc.max_connection_streams", int)),
+        # Above these gRPC drops calls at random, with a bare CANCELLED: admission refuses, and says why.
+        ("grpc.server.max_pending_requests", PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
+        # What a client can push while its handler does not read: about 64 KiB, not 4 MiB.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+    ]
+
+
+def reloading_credentials(cert: Path, key: Path) -> grpc.ServerCredentials:
+    """TLS credentials that follow their files. Raises ``ConfigError`` when they cannot be read at start."""
+
+    def read() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(key.read_bytes(), cert.read_bytes())])
+
+    try:
+        first = read()
+    except OSError as error:
+        raise ConfigError(f"tls.cert and tls.key: {error}") from None
+    seen = [_stamp(cert, key)]
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        stamp = _stamp(cert, key)
+        if stamp == seen[0]:
+            return None
+        seen[0] = stamp
+        return read()
+
+    return grpc.dynamic_ssl_server_credentials(first, fetch)  # type: ignore[arg-type]  # None means unchanged
+
+
+def _stamp(*files: Path) -> tuple[int, ...]:
+    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
