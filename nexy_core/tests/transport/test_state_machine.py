@@ -77,6 +77,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=streams, device=st.sampled_from(DEVICES))
     def open_stream(self, device):
+        return self.do(self._open_stream(device))
+
+    async def _open_stream(self, device):
         stream = Stream(device, str(uuid.uuid4()), self.stub.StreamAudio())
         self.open.append(stream)
         return stream
