@@ -274,3 +274,36 @@ def test_renew_takes_a_new_address_and_date(world):
     ok(world.run("renew"))
     feeds = [path.read_text() for path in world.layout.generation(2).glob("*.xml")]
     assert any('url="https://updates.example.com/updates/downloads/' in feed for feed in feeds)
+
+
+def test_deltas_are_published_beside_the_archive(world, tmp_path):
+    world.publish("1.0")
+    delta = tmp_path / "Nexy-1.0-2.0.delta"
+    delta.write_bytes(b"the difference")
+    arguments = ["publish", world.artifact("2.0"), "--version", "2.0", "--rollout", "100"]
+    assert "older version" in refused(world.run(*arguments, "--delta", f"2.0={delta}"))
+    ok(world.run(*arguments, "--delta", f"1.0={delta}"))
+    ok(world.run("verify"))
+    feeds = "".join(path.read_text() for path in world.layout.generation(2).glob("*.xml"))
+    assert 'sparkle:deltaFrom="1.0"' in feeds
+    assert "/Nexy-1.0-2.0.delta" in feeds
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [("notes.rtf", b"x", "must end with"), ("notes.txt", b"\xff\xfe", "UTF-8"), ("notes.md", b"x" * 70_000, "longer")],
+)
+def test_notes_that_no_client_shows_are_refused(world, tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    result = world.run("publish", world.artifact("1.0"), "--version", "1.0", "--notes", tmp_path / name)
+    assert words in refused(result)
+
+
+def test_a_damaged_archive_is_not_signed_again(world):
+    release = world.publish("1.0")
+    path = world.layout.object(release.artifact.sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"!" + path.read_bytes()[1:])
+    assert "damaged" in refused(world.run("renew", "--resign"))
+    path.unlink()
+    assert "cannot sign" in refused(world.run("renew", "--resign"))

@@ -91,9 +91,7 @@ class _Visit:
     async def _page(self, page: Page, read: Any) -> Any:
         async with self.session.get(self.url + page.path, allow_redirects=False) as response:
             _check_headers(response, page)
-            body = await response.content.read(FEED_BYTES_MAX + 1)
-            if len(body) > FEED_BYTES_MAX:
-                raise StoreError(f"longer than {FEED_BYTES_MAX} bytes")
+            body = await _read_limited(response)
         return read(body)
 
     def read_health(self, body: bytes) -> None:
@@ -149,6 +147,15 @@ class _Visit:
         if size_bytes != enclosure.length:
             raise StoreError(f"{size_bytes} bytes or more, but the feed says {enclosure.length}")
         return response.headers.get(hdrs.ETAG, "")
+
+
+async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > FEED_BYTES_MAX:
+            raise StoreError(f"longer than {FEED_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 def _check_headers(response: aiohttp.ClientResponse, page: Page) -> None:
