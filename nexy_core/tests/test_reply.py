@@ -352,6 +352,9 @@ ANSWERS = st.one_of(
 @settings(max_examples=500, deadline=None)
 @given(ANSWERS, st.sampled_from([1, 2, 3, 7]))
 @example("```\n```{", 1)
+@example("```" + " " * 300 + reply(), 1)
+@example("`" * 300 + reply(), 1)
+@example("```" + "x" * 300 + reply(), 1)
 @example('{"}', 1)
 @example('{"a:', 1)
 def test_any_answer_is_heard_the_same_however_it_is_cut(answer: str, step: int) -> None:

@@ -178,6 +178,12 @@ def test_an_unfinished_code_block_is_code_to_the_end() -> None:
     assert isinstance(piece, Code)
 
 
+@pytest.mark.parametrize("width", range(114, 124))
+def test_a_closing_fence_far_to_the_right_is_the_same_however_it_arrives(width: int) -> None:
+    for text in ("```\nx\n" + " " * width + "```\nA. B", "```\n```\n" + " " * width + "\nA. B"):
+        assert split(text, step=1) == split(text)
+
+
 def test_a_fence_of_the_other_kind_or_shorter_does_not_close_a_block() -> None:
     assert split("````\n```\n~~~~\n````\nA.") == ["````\n```\n~~~~\n````\n", "A."]
 
@@ -262,6 +268,8 @@ def test_a_forty_word_opening_without_a_comma_starts_early() -> None:
 @given(TEXTS, st.booleans(), st.sampled_from([24, 60, 300]), st.integers(0, 99))
 @example("a.[1] B", False, 300, 0)
 @example("0。[0]", False, 24, 0)
+@example("```\n" + " " * 118 + "```\nA. B", False, 24, 0)
+@example("```\n```\n" + " " * 300 + "\nA", False, 24, 0)
 @example("1. ```\nx\n```\n", True, 24, 1)
 def test_the_pieces_join_to_the_text_and_do_not_depend_on_its_arrival(text, eager, max_chars, seed) -> None:
     whole = split(text, eager=eager, max_chars=max_chars)

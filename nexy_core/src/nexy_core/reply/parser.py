@@ -16,9 +16,8 @@ from nexy_core.reply.rules import check
 
 _BLANK = " \t\r\n\ufeff\u200b\u2060"
 _HOLD = re.compile(r"[{`]")
-_FENCE = re.compile(rf"(`+)[A-Za-z0-9_+.-]*[{_BLANK}]*")
+_FENCE = re.compile(rf"(`{{1,16}})[A-Za-z0-9_+.-]{{0,32}}[{_BLANK}]{{0,64}}")
 _TICKS = re.compile("`*")
-_MAX_FENCE_HEAD_CHARS = 200
 _FENCE_TICKS = 3
 _BITE_CHARS = 1024
 
@@ -90,7 +89,7 @@ class ReplyParser:
         """Backticks: the fence of a JSON object, of a code block, or inline code."""
         fence = _FENCE.match(self._held)
         assert fence is not None
-        if fence.end() == len(self._held) and fence.end() < _MAX_FENCE_HEAD_CHARS and not final:
+        if fence.end() == len(self._held) and not final:
             return False
         if self._held[fence.end() : fence.end() + 1] == "{":
             self._held = self._held[fence.end() :]

@@ -8,7 +8,7 @@ MAX_CODE_CHARS = 32 * 1024
 _OPEN = re.compile(r"(?:[ \t]*\n)*[ \t]*(`{3,}|~{3,})")
 _MAYBE_OPEN = re.compile(r"(?:[ \t]*\n)*[ \t]*(?:`{0,2}|~{0,2})\Z")
 _MAYBE_CLOSE = re.compile(r"[ \t]*(?:`*|~*)[ \t\r]*\Z")
-_MAX_CLOSE_CHARS = 120
+_MAX_LINE_CHARS = 120  # of a closing fence and of blank lines behind it: what must be held back stays small
 _INFO_CHARS = 80
 
 
@@ -48,7 +48,7 @@ class FenceReader:
             if not end and not final and self._undecided(text):
                 return False, text
             line = text[:end] if end else text
-            if self._closed and line.strip():
+            if self._closed and (line.strip() or len(line) > _MAX_LINE_CHARS):
                 self.done = True
                 return True, text
             self._take(line)
@@ -65,15 +65,18 @@ class FenceReader:
         return part
 
     def _undecided(self, line: str) -> bool:
-        if not self._fresh_line:
+        if not self._fresh_line or len(line) > _MAX_LINE_CHARS:
             return False
-        return not line.strip() if self._closed else len(line) < _MAX_CLOSE_CHARS and bool(_MAYBE_CLOSE.match(line))
+        return not line.strip() if self._closed else bool(_MAYBE_CLOSE.match(line))
 
     def _take(self, line: str) -> None:
         mark = line.strip()
-        if self._fresh_line and self._opened and len(mark) >= len(self.fence) and not mark.strip(self.fence[0]):
+        if self._fresh_line and self._opened and self._is_fence(line, mark):
             self._closed = True
         self._opened = self._opened or bool(mark)
         self._fresh_line = line.endswith("\n")
         self._parts.append(line)
         self._chars += len(line)
+
+    def _is_fence(self, line: str, mark: str) -> bool:
+        return len(line) <= _MAX_LINE_CHARS and len(mark) >= len(self.fence) and not mark.strip(self.fence[0])
