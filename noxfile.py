@@ -16,8 +16,8 @@ nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"  # the workspace's own environment, made by `uv run`
 nox.options.sessions = ["lint", "types", "imports", "proto", "lock", "docs", "tests"]
 SKIPPED_BY_DEFAULT = (
-    "Not run: `nox -s long` (full-size matrices), `nox -s coverage`, `nox -s plugin` (each wheel alone in a clean "
-    "environment) or `nox -s bench` (figures)."
+    "Not run: `nox -s long` (full-size matrices), `nox -s soak` (ten minutes of everything at once), `nox -s plugin` "
+    "(each wheel alone in a clean environment), `nox -s coverage` or `nox -s bench` (figures)."
 )
 
 os.chdir(ROOT)
@@ -80,6 +80,12 @@ def tests(session: nox.Session) -> None:
 def long(session: nox.Session) -> None:
     """The full-size matrices."""
     session.run("pytest", "-m", "long", *session.posargs, success_codes=[0, PYTEST_NO_TESTS])
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Everything at once for ten minutes (`-- --minutes 240`): invariants hold, nothing leaks."""
+    session.run("python", "-m", "tests.soak", *session.posargs)
 
 
 @nox.session
