@@ -89,7 +89,8 @@ class _Visit:
         return result
 
     async def _page(self, page: Page, read: Any) -> Any:
-        async with self.session.get(self.url + page.path, allow_redirects=False) as response:
+        plain = {hdrs.ACCEPT_ENCODING: "identity"}
+        async with self.session.get(self.url + page.path, headers=plain, allow_redirects=False) as response:
             _check_headers(response, page)
             body = await _read_limited(response)
         return read(body)
