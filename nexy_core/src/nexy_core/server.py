@@ -65,6 +65,7 @@ class Server:
     board: HealthBoard = attrs.field(init=False)
     site: HttpSite = attrs.field(init=False)
     _grpc: grpc.aio.Server = attrs.field(init=False)
+    _interceptor: LoggingInterceptor = attrs.field(init=False)
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -108,9 +109,8 @@ class Server:
         )
         self._gauges()
         self.service = Service(self.desk)
-        self._grpc = grpc.aio.server(
-            interceptors=[LoggingInterceptor(self.log, self.metrics, failures)], options=server_options(self.settings)
-        )
+        self._interceptor = LoggingInterceptor(self.log, self.metrics, failures)
+        self._grpc = grpc.aio.server(interceptors=[self._interceptor], options=server_options(self.settings))
         self.board = HealthBoard(self._grpc)
         self._grpc.add_generic_rpc_handlers((self.service.handlers(),))
         if self.settings.get("grpc.reflection", bool):
@@ -214,6 +214,7 @@ class Server:
                 await self.workflows.flush()
         drained = not len(self.desk.turns)
         await self._grpc.stop(CANCEL_SECONDS / 2)
+        await self._interceptor.settled()
         await self.site.stop()
         for task in self._tasks:
             task.cancel()

@@ -137,9 +137,8 @@ async def _running(**changes):
     failures = Failures(log, lambda _: ErrorType.INTERNAL)
     desk = Desk(settings, script, Admission(settings), LiveTurns(), CollectBuffers(), failures)
     service = Service(desk)
-    server = grpc.aio.server(
-        interceptors=[LoggingInterceptor(log, NoMetrics(), failures)], options=[("grpc.so_reuseport", 0)]
-    )
+    interceptor = LoggingInterceptor(log, NoMetrics(), failures)
+    server = grpc.aio.server(interceptors=[interceptor], options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((service.handlers(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -147,3 +146,4 @@ async def _running(**changes):
         yield Running(f"127.0.0.1:{port}", desk, script, service, log, values)
     finally:
         await server.stop(0)
+        await interceptor.settled()

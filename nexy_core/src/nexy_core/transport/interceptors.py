@@ -141,6 +141,11 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
+    async def settled(self) -> None:
+        """Every end is logged."""
+        while self._ending:
+            await asyncio.wait(self._ending)
+
     def _aborted(self, method: str, elapsed_ms: float, reason: str) -> None:
         self._metrics.observe(method, elapsed_ms, cancelled=True)
         self._log.write(Decision.ABORT, scope=SCOPE, method=method, dur_ms=int(elapsed_ms), reason=reason)
