@@ -42,6 +42,11 @@ def test_windows_are_the_whole_model_to_the_last_sample(voice, whole, size, wide
     assert np.abs(sound - whole).max() < 1e-4
 
 
+def test_the_packaged_voice_is_cut(voice) -> None:
+    assert voice.aligns
+    assert voice.context_frames == 12
+
+
 def test_durations_add_up_to_the_sound(voice, whole) -> None:
     stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop())
     assert stretch.durations.sum() == stretch.frames

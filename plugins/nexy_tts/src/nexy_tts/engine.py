@@ -89,7 +89,8 @@ class Voice:
         if self.back is None:
             sound = outputs[0].reshape(-1)
             return Stretch(sound, -(-len(sound) // self.samples_per_frame))
-        return Stretch(outputs[0], outputs[0].shape[2], outputs[1].reshape(-1))
+        durations = outputs[1].reshape(-1) if len(outputs) > 1 else None
+        return Stretch(outputs[0], outputs[0].shape[2], durations)
 
     def decode(self, stretch: Stretch, start: int, end: int, stop: Stop, *, wide: bool = False) -> Samples:
         """The sound of the frames ``start`` to ``end``: ``[samples] float32`` at ``sample_rate_hz``, in -1..1.

@@ -5,14 +5,15 @@ the first sound does not wait for the whole sentence, and an urgent turn does no
 An ``.onnx`` file is a protobuf message; the few fields that matter are read here, the weights stay slices.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import attrs
 
 _MODEL_GRAPH = 7
 _NODE, _INITIALIZER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
-_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_TYPE = 1, 2, 3, 4
+_NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
 _TENSOR_NAME, _VALUE_NAME, _VALUE_TYPE = 8, 1, 2
+_OTHER = "not a model of Piper's kind"
 _FLOAT_TENSOR = b"\x0a\x02\x08\x01"  # TypeProto{tensor_type{elem_type: FLOAT}}
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -26,12 +27,14 @@ class NotCuttable(ValueError):
 
 @attrs.frozen
 class Halves:
-    """Both models; ``latent`` flows between them, ``durations`` is the first one's output of frames a phoneme id."""
+    """Both models and the name of what flows between them.
+
+    The first one's second output, where it can be told, is how many frames each phoneme id lasts.
+    """
 
     front: bytes = attrs.field(repr=False)
     back: bytes = attrs.field(repr=False)
     latent: str
-    durations: str
 
 
 @attrs.frozen
@@ -44,7 +47,6 @@ class _Field:
 @attrs.frozen
 class _Node:
     raw: memoryview
-    name: str
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -64,21 +66,27 @@ def cut(model: bytes) -> Halves:
     """The two halves of ``model``. Raises ``NotCuttable``."""
     try:
         graph = _read(memoryview(model))
-        entrance = _only(node for node in graph.nodes if node.kind == "Conv" and node.name.endswith("/conv_pre/Conv"))
-        durations = _only(node for node in graph.nodes if node.kind == "Ceil").outputs[0]
-        latent = entrance.inputs[0]
-        front = _part(graph, (latent, durations), ())
+        latent = _entrance(graph).inputs[0]
+        durations = [node.outputs[0] for node in graph.nodes if node.kind == "Ceil"]
+        known = tuple(durations) if len(durations) == 1 else ()
+        front = _part(graph, (latent, *known), ())
         back = _part(graph, graph.outputs[:1], (latent,))
-    except (IndexError, UnicodeDecodeError) as error:
-        raise NotCuttable("not a model of Piper's kind") from error
-    return Halves(front, back, latent, durations)
+    except (LookupError, UnicodeDecodeError) as error:
+        raise NotCuttable(_OTHER) from error
+    return Halves(front, back, latent)
 
 
-def _only(nodes: Iterable[_Node]) -> _Node:
-    found = list(nodes)
-    if len(found) != 1:
-        raise NotCuttable("not a model of Piper's kind")
-    return found[0]
+def _entrance(graph: _Graph) -> _Node:
+    """The convolution before the first upsampling: what goes into it are the frames of the sound to be."""
+    maker = {name: node for node in graph.nodes for name in node.outputs}
+    node = next((node for node in graph.nodes if node.kind == "ConvTranspose"), None)
+    if node is None:
+        raise NotCuttable(_OTHER)
+    for _ in graph.nodes:
+        if node.kind == "Conv":
+            return node
+        node = maker[node.inputs[0]]
+    raise NotCuttable(_OTHER)
 
 
 def _part(graph: _Graph, outputs: tuple[str, ...], cut_at: tuple[str, ...]) -> bytes:
@@ -129,8 +137,7 @@ def _node(field: _Field) -> _Node:
     def texts(number: int) -> tuple[str, ...]:
         return tuple(str(part.body, "utf-8") for part in inside if part.number == number)
 
-    name, kind = "".join(texts(_NODE_NAME)), "".join(texts(_NODE_TYPE))
-    return _Node(field.raw, name, kind, texts(_NODE_INPUT), texts(_NODE_OUTPUT))
+    return _Node(field.raw, "".join(texts(_NODE_TYPE)), texts(_NODE_INPUT), texts(_NODE_OUTPUT))
 
 
 def _text(message: memoryview, number: int) -> str:
