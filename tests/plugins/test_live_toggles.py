@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
@@ -18,8 +19,8 @@ from nexy_core.testing.fake_plugins import modules
 from nexy_core.testing.process import ServerProcess
 
 TURNS = 50
-ANSWER = "Hello there, and welcome to a rather long answer of mine."
-LIMIT_SECONDS = 30
+ANSWER = "Hello there. And welcome to a rather long answer of mine."
+LIMIT_SECONDS = 60
 
 
 @pytest.fixture
@@ -43,9 +44,15 @@ def stub(server):
         yield StreamingServiceStub(channel)
 
 
-def ask(stub, device="A" * 36):
+def ask(stub, device="A" * 36, begun=None):
+    """All messages of a turn; ``begun`` is released at the first."""
     request = pb.StreamRequest(prompt=f"say {ANSWER}", hardware_id=device, session_id=str(uuid.uuid4()))
-    return list(stub.StreamAudio(iter([request]), timeout=LIMIT_SECONDS))
+    messages = []
+    for message in stub.StreamAudio(iter([request]), timeout=LIMIT_SECONDS):
+        if begun and not messages:
+            begun.release()
+        messages.append(message)
+    return messages
 
 
 def nexy(server, *arguments):
@@ -69,8 +76,10 @@ def reach(server, name, wanted):
 def test_disabling_during_many_turns_loses_none(server, stub):
     devices = [str(uuid.uuid4()).upper() for _ in range(TURNS)]
     with ThreadPoolExecutor(TURNS) as pool:
-        turns = [pool.submit(ask, stub, device) for device in devices]
-        server.wait_for("start", LIMIT_SECONDS)
+        begun = threading.Semaphore(0)
+        turns = [pool.submit(ask, stub, device, begun) for device in devices]
+        for _ in devices:
+            assert begun.acquire(timeout=LIMIT_SECONDS)
         file = server.folder / "settings" / "settings.local.toml"
         file.write_text("[default]\nplugins.llm.enabled = false\n")
         server.process.send_signal(signal.SIGHUP)
