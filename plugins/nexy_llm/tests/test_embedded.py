@@ -81,6 +81,20 @@ async def test_killed_while_idle_the_next_turn_answers(model, ask):
         assert (await ask(model, "What is the opposite of hot?")).text == "The opposite of hot is cold."
 
 
+async def test_a_fallback_that_is_missing_stops_nothing(make_model, ask, caplog, tmp_path):
+    model = await make_model(fallback_models=["embedded"], embedded_file=str(tmp_path / "none.gguf"))
+    assert (await ask(model)).text == "Hello there."
+    assert any(getattr(record, "decision", "") == "degrade" for record in caplog.records)
+
+
+async def test_after_cleanup_a_turn_is_refused_at_once(settings, ask):
+    model = LiteLLM(settings())
+    assert (await ask(model)).error.reason == "not_ready"
+    await model.initialize()
+    await model.cleanup()
+    assert (await ask(model)).error.reason == "not_ready"
+
+
 async def test_a_child_that_hangs_is_ended_and_replaced(settings, ask, monkeypatch):
     monkeypatch.setattr(supervisor, "HEALTH_TIMEOUT_SECONDS", 0.3)
     model = LiteLLM(settings(first_token_timeout_seconds=2.0))

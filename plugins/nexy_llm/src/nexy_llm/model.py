@@ -22,7 +22,7 @@ from nexy_llm import modelfile, prompts, warmup
 from nexy_llm.breaker import Breaker
 from nexy_llm.gateway import Gateway
 from nexy_llm.lane import SKIPPED, Budget, Lane
-from nexy_llm.settings import Limits, Route, routes
+from nexy_llm.settings import EMBEDDED, Limits, Route, routes
 from nexy_llm.supervisor import Engine, Supervisor
 
 logger = logging.getLogger(__name__)
@@ -50,10 +50,11 @@ class LiteLLM(LanguageModel):
     async def initialize(self) -> None:
         """Start the embedded model and import litellm beside it, then make one call through the whole path."""
         configured = routes(self._settings)
-        if any(route.embedded for route in configured):
-            self._supervisor = Supervisor(self._engine())
-        await asyncio.gather(self._start_embedded(), asyncio.to_thread(self._gateway.load))
-        self._lanes = tuple(self._lane(route) for route in configured)
+        _, embedded = await asyncio.gather(
+            asyncio.to_thread(self._gateway.load),
+            self._start_embedded(configured),
+        )
+        self._lanes = tuple(self._lane(route) for route in configured if embedded or not route.embedded)
         await warmup.call(self._gateway, Limits.read(self._settings), self._supervisor)
         self._health = Health.READY
 
@@ -85,6 +86,7 @@ class LiteLLM(LanguageModel):
     async def cleanup(self) -> None:
         """End the embedded model and close the connections."""
         self._health = Health.STOPPED
+        self._lanes = ()
         if self._supervisor is not None:
             await self._supervisor.stop()
         await self._gateway.close()
@@ -115,9 +117,21 @@ class LiteLLM(LanguageModel):
         )
         return Lane(route, breaker, self._gateway, self._supervisor if route.embedded else None)
 
-    async def _start_embedded(self) -> None:
-        if self._supervisor is not None:
+    async def _start_embedded(self, configured: tuple[Route, ...]) -> bool:
+        """Whether the embedded model serves, where it is wanted. As a mere fallback it may be missing."""
+        if not any(route.embedded for route in configured):
+            return False
+        try:
+            self._supervisor = Supervisor(self._engine())
             await self._supervisor.start()
+        except Unavailable as error:
+            self._supervisor = None
+            if configured[0].embedded:
+                raise
+            context = {"reason": error.reason, "model": EMBEDDED}
+            logger.warning("no fallback: %s", error.message, extra={"decision": "degrade", "ctx": context})
+            return False
+        return True
 
     def _count(self, event: TextDelta | ModelUsage) -> None:
         if isinstance(event, ModelUsage):

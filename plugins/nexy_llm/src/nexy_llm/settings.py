@@ -26,6 +26,11 @@ def _blank(value: object) -> str:
     return "" if isinstance(value, str) and value.strip() else "a model's name is needed, such as `embedded`"
 
 
+def _no_address(value: object) -> str:
+    good = not value or str(value).startswith(("http://", "https://"))
+    return "" if good else "an address starts with http:// or https://"
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "llm.model",
@@ -34,7 +39,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The model: `embedded`, or any name litellm knows (`openai/gpt-5-mini`).",
         check=_blank,
     ),
-    Setting("llm.api_base", str, "", "The model's address, for a server of your own (`http://127.0.0.1:8000/v1`)."),
+    Setting(
+        "llm.api_base",
+        str,
+        "",
+        "The model's address, for a server of your own (`http://127.0.0.1:8000/v1`).",
+        check=_no_address,
+    ),
     Setting("llm.api_key", str, "", "Key for llm.model; empty: the provider's environment variable.", secret=True),
     Setting("llm.vision", bool, False, "Whether the model sees images; if not, screenshots are left out.", live=True),
     Setting("llm.system_prompt", dict, {}, "By language (`en`, `ru`, `default`); empty: a built-in one.", live=True),

@@ -22,26 +22,30 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close
 async def call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) -> None:
     """One short answer from the embedded model, or from a stand-in on loopback: a real provider costs money."""
     limits = attrs.evolve(limits, max_tokens=1)
-    async with asyncio.timeout(WARMUP_TIMEOUT_SECONDS):
-        if supervisor is not None:
-            await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits, direct=True)
-            return
-        server = await asyncio.start_server(_stand_in, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            await _ask(gateway, Route("openai/warm-up", f"http://127.0.0.1:{port}/v1"), limits)
+    try:
+        async with asyncio.timeout(WARMUP_TIMEOUT_SECONDS):
+            await _call(gateway, limits, supervisor)
+    except (NexyError, TimeoutError) as error:
+        logger.warning("the warm-up call failed: %s", getattr(error, "reason", "timeout"))
+
+
+async def _call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) -> None:
+    if supervisor is not None:
+        await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits, direct=True)
+        return
+    server = await asyncio.start_server(_stand_in, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await _ask(gateway, Route("openai/warm-up", f"http://127.0.0.1:{port}/v1"), limits)
 
 
 async def _ask(gateway: Gateway, route: Route, limits: Limits, *, direct: bool = False) -> None:
+    stream = await gateway.open(route, [{"role": "user", "content": "Hello!"}], limits, direct=direct)
     try:
-        stream = await gateway.open(route, [{"role": "user", "content": "Hello!"}], limits, direct=direct)
-        try:
-            while await stream.text():
-                pass
-        finally:
-            await stream.aclose()
-    except NexyError as error:
-        logger.warning("the warm-up call failed: %s", error.reason)
+        while await stream.text():
+            pass
+    finally:
+        await stream.aclose()
 
 
 async def _stand_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
