@@ -116,3 +116,9 @@ def sha256():
 def nexy():
     """The installed command."""
     return str(Path(sys.executable).with_name("nexy"))
+
+
+@pytest.fixture(scope="session")
+def world_type():
+    """For tests that share one world."""
+    return World

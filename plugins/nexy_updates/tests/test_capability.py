@@ -106,6 +106,21 @@ async def test_a_start_does_not_wait_for_a_folder_that_hangs(world, monkeypatch)
             pass
 
 
+async def test_a_watch_that_ends_is_a_failure_that_shows(world, monkeypatch, caplog):
+    world.publish("1.0")
+    async with world.serving() as site:
+
+        def broken(_):
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(Layout, "read_pointer", broken)
+        async with asyncio.timeout(10):
+            while site.capability.status().health is not Health.FAILED:
+                await asyncio.sleep(0.01)
+        assert await site.offered() == "1.0"
+    assert "RuntimeError: a bug" in caplog.text
+
+
 async def test_the_scrub_runs_by_itself(world, monkeypatch):
     release = world.publish("1.0")
     path = world.layout.object(release.artifact.sha256)

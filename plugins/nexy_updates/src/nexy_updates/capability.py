@@ -29,6 +29,12 @@ def store_folder(settings: LiveSettings) -> Path:
     return Path(named) if named else Path(settings.get("storage.data_dir", str)) / "updates"
 
 
+def _tell(task: asyncio.Task[None]) -> None:
+    """A watch that ends by itself is a bug: say which."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("the update site's %s failed", task.get_name(), exc_info=error, extra={"decision": "error"})
+
+
 class UpdateSite(UpdateFeed):
     """Serves the update store on ``update.host``:``update.port``."""
 
@@ -67,6 +73,8 @@ class UpdateSite(UpdateFeed):
             asyncio.create_task(self._watch(first), name="updates-watch"),
             asyncio.create_task(self._scrub(first), name="updates-scrub"),
         )
+        for task in self._tasks:
+            task.add_done_callback(_tell)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(first.wait(), FIRST_LOOK_SECONDS)
 
@@ -128,18 +136,19 @@ class UpdateSite(UpdateFeed):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = ()
-        if self._keeper is not None:
-            await self._keeper.close()
         if self._runner is not None:
             await self._runner.cleanup()
-            self._runner, self._listening = None, False
-            self._trouble = "stopped"
+            self._runner, self._listening, self._trouble = None, False, ""
+        if self._keeper is not None:
+            await self._keeper.close()
 
     def status(self) -> Status:
         if self._keeper is None:
             return Status(Health.STARTING)
         if self._runner is None:
             return Status(Health.STOPPED)
+        if any(task.done() for task in self._tasks):
+            return Status(Health.FAILED, "the watch over the update store has ended: see the log, and restart")
         snapshot, reason = self._keeper.snapshot, self._trouble or self._keeper.problem()
         figures = {
             "seq": snapshot.seq if snapshot else 0,

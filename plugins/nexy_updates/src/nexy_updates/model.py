@@ -191,7 +191,7 @@ class Index:
                 entries=tuple(Entry.parse(entry) for entry in data["entries"]),
                 offers=tuple(Offer.parse(offer) for offer in data["offers"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise StoreError(f"{name} does not have the fields of an index") from error
 
 
