@@ -44,6 +44,8 @@ ENGLISH = [
     "Node.js is fine. |So is example.com.",
     "Run `a. B? C!` now. |Then stop.",
     "Run ``a ` b. C`` now. |Then stop.",
+    "Use `a` now. |Then `b. C` too. |End.",
+    "A ` alone. |It is nothing.",
     "What?! |No way!! |Really?",
     "Wait... what? |Hmm... |Well.",
     "I was… tired. |Very… |So tired.",
@@ -66,6 +68,7 @@ ENGLISH = [
     "First.\nSecond.",  # replaced below
     "A paragraph\n\n|another one",
     "# Title\n|Text here. |More",
+    "\n\n# Title\n|Text",
     "Here:\n|- one\n|- two. |Three\n|* four\n\n|Text",
     "1. First item\n|2. Second item. |More of it\n|10) Tenth",
     "a. First\n|b. Second",
@@ -158,6 +161,23 @@ def test_sentences_end_where_the_rules_say(row: str) -> None:
     text = row.replace("|", "")
     assert "|".join(split(text)) == row
     assert "|".join(split(text, step=1)) == row
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.count("|") == 1 and len(row.partition("|")[2]) > 8 and row.count("`") != 1]
+)
+def test_a_sentence_leaves_as_soon_as_the_next_one_begins(row: str) -> None:
+    splitter = SentenceSplitter(max_chars=300, eager_first=False)
+    first, _, rest = row.partition("|")
+    assert splitter.feed(first) == []
+    assert "".join(splitter.feed(rest)) == first
+
+
+def test_inline_code_holds_nothing_back_once_it_is_closed() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert splitter.feed("Use `a. B` now. Then") == ["Use `a. B` now. "]
+    assert splitter.feed(" stop ` it. Then") == []
+    assert splitter.feed(" wait" * 30) == ["Then stop ` it. "]
 
 
 def test_a_table_is_cut_into_its_rows() -> None:

@@ -62,7 +62,7 @@ class SentenceSplitter:
 
     def _next_piece(self, pieces: list[str], *, final: bool) -> bool:
         if self._line_start:
-            fence = fence_at(self._tail, final=final)
+            fence = fence_at(self._tail[: self.max_chars], final=final)
             if fence is None and len(self._tail) < self.max_chars:
                 return False
             self._line_start = False
