@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from nexy_core.core_settings_operations import KILL_SWITCHES, LOG_LEVELS, operations_settings
 from nexy_core.setting_shapes import by_env, count, limit, port, seconds
-from nexy_core.settings import Setting, Value
+from nexy_core.settings import Percent, Setting, Value
 
 __all__ = [
     "AUTO",
@@ -42,10 +42,14 @@ def core_settings() -> tuple[Setting, ...]:
 
 
 def dynamic_setting(key: str) -> Setting | None:
-    """The keys any plugin name makes: ``plugins.<name>.enabled`` and ``kill_switches.disable_<name>``."""
+    """The keys any plugin name makes: ``plugins.<name>.enabled`` and ``.percent``, ``kill_switches.disable_<name>``."""
     match key.split("."):
         case ["plugins", name, "enabled"] if name not in NOT_PLUGIN_NAMES:
             return Setting(key, bool, True, f"Load and use the plugin {name}.", live=True)
+        case ["plugins", name, "percent"] if name not in NOT_PLUGIN_NAMES:
+            return Setting(
+                key, Percent, True, f"The share of the devices whose turns use the plugin {name}.", live=True
+            )
         case ["kill_switches", switch] if switch.startswith("disable_"):
             name = switch.removeprefix("disable_")
             return Setting(key, bool, False, f"Switch the plugin {name} off at once.", live=True)

@@ -1,7 +1,7 @@
 """The host of the plugins: lifecycle, toggles, look-up by role."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -25,12 +25,14 @@ SCOPE = "plugins"
 class Parts:
     """The capabilities of one turn: what served when it began serves until it ends, unless it is killed."""
 
-    def __init__(self, routes: dict[AnyRole, Route]) -> None:
+    def __init__(self, routes: dict[AnyRole, Route], wanted: Callable[[str], bool]) -> None:
         self._routes = routes
+        self._wanted = wanted
 
     def get(self, role: type[RoleT]) -> RoleT | None:
         """What serves ``role`` now, ``None`` when nothing does."""
-        route = self._routes.get(role)
+        whole = self._routes.get(role)
+        route = whole.only(self._wanted) if whole is not None else None
         # A route has the role's interface, and it is not the role: it is the one wrapper around the real ones.
         return cast("RoleT", route) if route is not None and route.available() else None
 
@@ -94,19 +96,22 @@ class Host:
 
     # --- look-up --------------------------------------------------------------------------------
 
-    def get(self, role: type[RoleT]) -> RoleT | None:
-        """What serves ``role`` now, in the operator's order with failover inside; ``None`` when nothing does."""
-        return Parts(self._routes).get(role)
+    def get(self, role: type[RoleT], hardware_id: str = "") -> RoleT | None:
+        """What serves ``role`` (for this device) now, in the operator's order with failover inside, or ``None``."""
+        return self._parts(hardware_id).get(role)
+
+    def _parts(self, hardware_id: str) -> Parts:
+        return Parts(self._routes, lambda plugin: self._toggles.serves_device(plugin, hardware_id))
 
     @contextmanager
-    def hold(self) -> Iterator[Parts]:
-        """The parts for one turn: a plugin that is disabled meanwhile is cleaned up after it."""
-        routes = self._routes
-        providers = [provider for route in routes.values() for provider in route.providers]
+    def hold(self, hardware_id: str = "") -> Iterator[Parts]:
+        """The parts for one turn of a device: a plugin that is disabled meanwhile is cleaned up after it."""
+        parts = self._parts(hardware_id)
+        providers = [provider for route in self._routes.values() for provider in route.providers]
         for provider in providers:
             provider.acquire()
         try:
-            yield Parts(routes)
+            yield parts
         finally:
             for provider in providers:
                 provider.release()

@@ -61,7 +61,7 @@ class Workflows:
         mask = self.stage.log.mask_id
         trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id))
         self.traces.add(trace)
-        with self.stage.host.hold() as parts:
+        with self.stage.host.hold(commit.hardware_id) as parts:
             await self._run(Turn(self.stage, parts, commit, output, trace), trace)
 
     async def _run(self, turn: Turn, trace: TurnTrace) -> None:
@@ -115,7 +115,7 @@ class Workflows:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
 
     async def _remember(self, remember: Remember) -> None:
-        memory = self.stage.host.get(Memory)
+        memory = self.stage.host.get(Memory, remember.hardware_id)
         if memory is None:
             return
         try:
@@ -129,7 +129,7 @@ class Workflows:
 
     async def interrupt(self, hardware_id: str, live: Sequence[LiveTurn]) -> Sequence[str]:
         """What the policy says; silence never depends on it: without a working one all are stopped."""
-        policy = self.stage.host.get(InterruptPolicy)
+        policy = self.stage.host.get(InterruptPolicy, hardware_id)
         everything = [turn.turn_id for turn in live]
         if policy is None or not live:
             return everything

@@ -213,3 +213,38 @@ async def test_a_hundred_cycles_leave_nothing(make_host, make_module, settings_f
     after = census()
     assert after["handles"] <= before["handles"] + SPARE_HANDLES
     assert {**after, "handles": 0} == {**before, "handles": 0}
+
+
+async def test_a_canary_serves_its_share_of_the_devices_and_the_next_plugin_the_others(make_host, make_module):
+    models = {"new": FakeModel(), "llm": FakeModel()}
+
+    def hooks(name):
+        @hookimpl
+        def nexy_capabilities(settings):
+            return [models[name]]
+
+        return {"nexy_capabilities": nexy_capabilities}
+
+    entries = [f"{name}={make_module(f'canary_{name}', **hooks(name))}" for name in models]
+    host = await make_host(*entries, toml='roles.llm = ["new", "llm"]\nplugins.new.percent = 30')
+
+    async def chosen(device):
+        before = models["new"].calls
+        with host.hold(device) as parts:
+            await ask(parts.get(LanguageModel))
+        return models["new"].calls > before
+
+    devices = [f"device {number}" for number in range(200)]
+    first = [await chosen(device) for device in devices]
+    assert 30 < sum(first) < 90
+    assert [await chosen(device) for device in devices] == first
+    assert models["llm"].calls == 400 - 2 * sum(first)
+    await ask(host.get(LanguageModel))
+    assert models["new"].calls == 2 * sum(first), "without a device the canary does not serve"
+
+
+async def test_a_canary_alone_leaves_the_others_without(make_host):
+    host = await make_host(fakes=("llm", "tts"), toml="plugins.tts.percent = 0")
+    with host.hold("device") as parts:
+        assert parts.get(SpeechSynthesizer) is None
+        assert parts.get(LanguageModel) is not None

@@ -115,6 +115,11 @@ class Route:
         self._supervision = supervision
         self._events = event_types(role)
 
+    def only(self, wanted: Callable[[str], bool]) -> "Route":
+        """This route with the plugins that are ``wanted``; itself when all are."""
+        providers = tuple(provider for provider in self.providers if wanted(provider.plugin))
+        return self if len(providers) == len(self.providers) else Route(self.role, providers, self._supervision)
+
     def available(self) -> bool:
         """Whether any capability may be called now."""
         return next(self._candidates(), None) is not None

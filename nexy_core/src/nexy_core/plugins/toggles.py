@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from typing import cast
 
 from nexy_core.capability import ROLES
+from nexy_core.flags import chosen
 from nexy_core.plugins.reasons import Reason
 from nexy_core.settings import LiveSettings, Value
+
+WHOLE = 100.0
 
 
 class Toggles:
@@ -22,6 +25,11 @@ class Toggles:
         if self._value(f"kill_switches.disable_{plugin}", default=False):
             return Reason.KILLED
         return Reason.NONE if self._value(f"plugins.{plugin}.enabled", default=True) else Reason.DISABLED
+
+    def serves_device(self, plugin: str, hardware_id: str) -> bool:
+        """Whether the canary ``plugins.NAME.percent`` includes the device; without a device only a full one does."""
+        percent = float(cast("float", self._value(f"plugins.{plugin}.percent", default=WHOLE)))
+        return chosen(plugin, hardware_id, percent) if hardware_id else percent >= WHOLE
 
     def order(self, role: str, available: Iterable[str]) -> list[str]:
         """The plugins that serve ``role``, the first one preferred.
