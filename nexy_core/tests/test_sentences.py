@@ -290,6 +290,7 @@ def test_a_forty_word_opening_without_a_comma_starts_early() -> None:
 @example("0。[0]", False, 24, 0)
 @example("```\n" + " " * 118 + "```\nA. B", False, 24, 0)
 @example("```\n```\n" + " " * 300 + "\nA", False, 24, 0)
+@example("~~~\nx\n\u00a0~~~\nA. B", False, 300, 0)
 @example("1. ```\nx\n```\n", True, 24, 1)
 def test_the_pieces_join_to_the_text_and_do_not_depend_on_its_arrival(text, eager, max_chars, seed) -> None:
     whole = split(text, eager=eager, max_chars=max_chars)

@@ -70,7 +70,7 @@ class FenceReader:
         return not line.strip() if self._closed else bool(_MAYBE_CLOSE.match(line))
 
     def _take(self, line: str) -> None:
-        mark = line.strip()
+        mark = line.strip(" \t\r\n")
         if self._fresh_line and self._opened and self._is_fence(line, mark):
             self._closed = True
         self._opened = self._opened or bool(mark)
