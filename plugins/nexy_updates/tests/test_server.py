@@ -63,6 +63,7 @@ def test_a_busy_port_and_a_missing_folder_disturb_nobody_and_are_mended_without_
     )
     public = re.search(r"public key: (\S+)", made.stdout)[1]
     with ServerProcess(tmp_path, {**environ, "NEXY_UPDATE__PUBLIC_KEYS": json.dumps([public])}) as server:
+        assert updates_state(server)["health"] == "degraded"
         assert "cannot listen" in updates_state(server)["detail"]
         assert get(f"{server.http}/health")[0] == 200
         ports = ("--port", server.address.rpartition(":")[2], "--http-port", server.http.rpartition(":")[2])
@@ -79,4 +80,5 @@ def test_a_busy_port_and_a_missing_folder_disturb_nobody_and_are_mended_without_
         wait_until(lambda: updates_state(server)["detail"] == "")
         assert get(f"http://127.0.0.1:{port}/manifest.json")[1]["build"] == "1.0"
         assert updates_state(server)["figures"]["seq"] == 1
+        assert updates_state(server)["health"] == "ready"
         assert server.stop() == 0

@@ -7,6 +7,7 @@ import attrs
 
 from nexy_core.config import Config
 from nexy_core.errors import ConfigError
+from nexy_core.events import Health
 from nexy_core.plugins.bounded import bounded
 from nexy_core.plugins.breaker import Breaker
 from nexy_core.plugins.discovery import Found
@@ -14,6 +15,8 @@ from nexy_core.plugins.loader import AnyCapability, Loaded, Registry, describe
 from nexy_core.plugins.reasons import Phase, PluginError, PluginState, Reason
 from nexy_core.plugins.route import Provider
 from nexy_core.settings import LiveSettings, Setting
+
+_BADNESS = (Health.READY, Health.STARTING, Health.DEGRADED, Health.STOPPED, Health.FAILED)
 
 
 @attrs.define(eq=False)
@@ -95,6 +98,7 @@ class Plugin:
             distribution=self.found.distribution,
             failures=sum(provider.breaker.failures for provider in self.providers),
             figures={key: value for status in statuses for key, value in status.figures.items()},
+            health=max((status.health for status in statuses), key=_BADNESS.index, default=""),
         )
 
 

@@ -126,7 +126,10 @@ class Reason(Enum):
 
 @attrs.frozen
 class PluginState:
-    """One plugin as ``/status`` and ``nexy plugins`` show it; ``detail`` is free of secrets."""
+    """One plugin as ``/status`` and ``nexy plugins`` show it; ``detail`` is free of secrets.
+
+    ``health`` is the worst that a serving plugin's capabilities say of themselves, "" when it does not serve.
+    """
 
     name: str
     version: str
@@ -137,6 +140,7 @@ class PluginState:
     distribution: str = ""
     failures: int = 0
     figures: dict[str, float | int | str] = attrs.field(factory=dict)
+    health: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -144,6 +148,7 @@ class PluginState:
             "name": self.name,
             "version": self.version,
             "state": self.state.value,
+            "health": self.health,
             "reason": self.reason.code,
             "detail": self.detail,
             "remedy": self.reason.remedy.replace("NAME", self.name),
