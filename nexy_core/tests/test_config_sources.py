@@ -86,6 +86,8 @@ def test_every_alias_works_in_the_environment_and_in_config_env(load, alias):
     in_file = load(env_file=f"{alias}={written}\n")
     assert value(in_file, key) == meant
     assert in_file.live.current.sources[key] == f"{alias} in config.env"
+    in_environment.finish()
+    in_file.finish()
 
 
 @pytest.mark.parametrize("env", ["local", "dev", "stage", "prod"])

@@ -4,8 +4,8 @@ import gzip
 import itertools
 import json
 import os
-import shutil
 import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -178,7 +178,7 @@ def test_following_a_real_log(home):
 
 def test_a_reader_that_leaves_early_causes_no_traceback(home):
     (home / "nexy.log").write_text((line(pad="x" * 400) + "\n") * 2000)
-    nexy = shutil.which("nexy")
-    done = subprocess.run(f"{nexy} logs | head -1", shell=True, capture_output=True, text=True, timeout=60)
+    command = f"{sys.executable} -m nexy_core logs | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1

@@ -119,8 +119,7 @@ def _encode(value: object) -> str:
 def _encode_text(value: str) -> str:
     if len(value) > MAX_TEXT_CHARS:
         value = value[:MAX_TEXT_CHARS] + "…"
-    # JSON escapes every control character but DEL.
-    return quote_json(value).replace("\x7f", "\\u007f")
+    return quote_json(value)
 
 
 def _encode_other(value: object) -> str:

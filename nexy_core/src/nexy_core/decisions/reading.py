@@ -63,16 +63,14 @@ def follow(path: Path, wait: Callable[[float], Any] = time.sleep) -> Iterator[st
     while True:
         if file is None:
             file = _open(path) if path.exists() else None
+        replaced = file is not None and _replaced(path, file)  # asked before the last look, so that nothing is missed
         rest += file.read() if file else ""
         *lines, rest = rest.split("\n")
         yield from lines
-        if lines:
-            continue
-        if file is not None and _replaced(path, file):
-            yield from (rest + file.read()).splitlines()  # what came between the last look and the rotation
+        if file is not None and replaced:
             file.close()
             file, rest = None, ""
-        else:
+        elif not lines:
             wait(POLL_SECONDS)
 
 
