@@ -144,6 +144,11 @@ def test_it_leaves_half_the_cores_to_speech(cores, threads):
     assert _auto_threads(cores) == threads
 
 
+def test_its_memory_is_bounded_whatever_the_settings_say(settings):
+    assert LiteLLM(settings(max_tokens=1_000_000))._engine().stream_tokens == 8192
+    assert LiteLLM(settings())._engine().stream_tokens == 1200 + 256 + 1024
+
+
 async def test_cleanup_ends_the_child(settings):
     model = LiteLLM(settings())
     await model.initialize()

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_AUTO_THREADS = 4
 QUESTION_TOKENS = 1024
+MAX_STREAM_TOKENS = 8192
 
 
 def _auto_threads(cores: int) -> int:
@@ -104,11 +105,12 @@ class LiteLLM(LanguageModel):
 
     def _engine(self) -> Engine:
         get = self._settings.get
+        stream_tokens = get("llm.context_tokens", int) + get("llm.max_tokens", int) + QUESTION_TOKENS
         return Engine(
             path=modelfile.find(get("llm.embedded_file", str)),
             threads=get("llm.threads", int) or _auto_threads(os.cpu_count() or 1),
             streams=get("llm.embedded_streams", int),
-            stream_tokens=get("llm.context_tokens", int) + get("llm.max_tokens", int) + QUESTION_TOKENS,
+            stream_tokens=min(stream_tokens, MAX_STREAM_TOKENS),
         )
 
     def _lane(self, route: Route) -> Lane:
