@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 from nexy_core.capability import ROLES, Capability
@@ -196,6 +196,8 @@ class Host:
                 plugin.rest(Phase.DISABLED, reason)
 
     async def _enable(self, plugin: Plugin) -> None:
+        with suppress(PluginError):  # imported off the loop; what is wrong with it is found again below
+            await asyncio.to_thread(self._registry.inspect, plugin.found)
         self._load_one(plugin)
         if plugin.phase is Phase.LOADED:
             await self._initialize(plugin)
