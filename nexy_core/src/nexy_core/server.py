@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import attrs
 import grpc
@@ -27,7 +26,7 @@ from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
 from nexy_core.trace import TraceRing
 from nexy_core.transport.health import HealthBoard, enable_reflection
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
-from nexy_core.transport.options import reloading_credentials, server_options
+from nexy_core.transport.options import exposed_ports, reloading_credentials, server_options, tls_files
 from nexy_core.transport.service import Service
 from nexy_core.transport.stream import Desk
 from nexy_core.turn import Stage
@@ -37,7 +36,6 @@ SCOPE = "server"
 DRAIN_RESERVE_SECONDS = 1.5  # kept of the grace for cancelling, flushing and closing
 CANCEL_SECONDS = 0.5
 WATCH_SECONDS = 1.0
-LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
 @attrs.frozen
@@ -66,6 +64,7 @@ class Server:
     site: HttpSite = attrs.field(init=False)
     _grpc: grpc.aio.Server = attrs.field(init=False)
     _interceptor: LoggingInterceptor = attrs.field(init=False)
+    _loopback_address: str = ""
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -116,7 +115,8 @@ class Server:
         if self.settings.get("grpc.reflection", bool):
             enable_reflection(self._grpc)
         sources = StatusSources(self.config, self.host, self.metrics, self.desk, self.traces, self.log)
-        self.site = HttpSite(sources)
+        console = self.settings.get("http.console", bool) and tls_files(self.settings) is None
+        self.site = HttpSite(sources, (lambda: self._loopback_address) if console else None)
 
     def _gauges(self) -> None:
         desk = self.desk
@@ -136,26 +136,22 @@ class Server:
         for name in ("grpc", "http"):
             host, port = self.settings.get(f"{name}.host", str), self.settings.get(f"{name}.port", int)
             check_port(name, host, port)
-            if name == "grpc" and (files := self._tls_files()):
-                reloading_credentials(*files)
-            if not host.startswith(LOOPBACK) and not (name == "grpc" and self._tls_files()):
-                self.log.write(
-                    Decision.WARN,
-                    scope=SCOPE,
-                    level="WARNING",
-                    reason="listening_without_tls",
-                    setting=f"{name}.host",
-                    value=host,
-                    remedy="listen on 127.0.0.1 behind nginx, or set tls.cert and tls.key",
-                )
-
-    def _tls_files(self) -> tuple[Path, Path] | None:
-        cert, key = self.settings.get("tls.cert", str), self.settings.get("tls.key", str)
-        return (Path(cert), Path(key)) if cert and key else None
+        if files := tls_files(self.settings):
+            reloading_credentials(*files)
+        for name in exposed_ports(self.settings):
+            self.log.write(
+                Decision.WARN,
+                scope=SCOPE,
+                level="WARNING",
+                reason="listening_without_tls",
+                setting=f"{name}.host",
+                value=self.settings.get(f"{name}.host", str),
+                remedy="listen on 127.0.0.1 behind nginx, or set tls.cert and tls.key",
+            )
 
     async def _open_grpc(self) -> str:
         host, port = self.settings.get("grpc.host", str), self.settings.get("grpc.port", int)
-        files = self._tls_files()
+        files = tls_files(self.settings)
         try:
             if files is None:
                 bound = self._grpc.add_insecure_port(f"{host}:{port}")
@@ -164,6 +160,7 @@ class Server:
         except RuntimeError as error:
             raise ConfigError(f"grpc.port {port} on {host} cannot be opened: {error}") from None
         await self._grpc.start()
+        self._loopback_address = f"127.0.0.1:{bound}"
         return f"{host}:{bound}"
 
     # --- while it runs --------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -13,13 +14,16 @@ from nexy_core.config import Config
 from nexy_core.decisions import DecisionLog
 from nexy_core.errors import ConfigError
 from nexy_core.host import Host
+from nexy_core.http.console_site import Console
 from nexy_core.metrics import Metrics
 from nexy_core.plugins.reasons import Phase
 from nexy_core.trace import TraceRing
+from nexy_core.transport.options import exposed_ports
 from nexy_core.transport.stream import Desk
 
 HEALTH_MAX_AGE = "max-age=30"  # C22
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
+LOOPBACK_NAMES = LOOPBACK_PEERS | {"localhost"}
 SHOWN_TURNS = 100
 WELL = frozenset({Phase.SERVING, Phase.DISABLED})
 
@@ -58,6 +62,7 @@ class StatusSources:
             "python": platform.python_version(),
             "env": settings.current.env,
             "pid": os.getpid(),
+            "warnings": ["listening_without_tls"] if exposed_ports(settings) else [],
             "uptime_seconds": round(time.monotonic() - self.started, 1),
             "plugins": [plugin.as_dict() for plugin in self.host.states()],
             "limits": {
@@ -85,9 +90,14 @@ class StatusSources:
 class HttpSite:
     """One aiohttp site on ``http.host``:``http.port``."""
 
-    def __init__(self, sources: StatusSources) -> None:
+    def __init__(self, sources: StatusSources, grpc_address: Callable[[], str] | None = None) -> None:
+        """With ``grpc_address`` the site has the console, which talks to that port of this server."""
         self._sources = sources
+        self._console = None
         app = web.Application()
+        if grpc_address is not None:
+            self._console = Console(grpc_address, sources.traces, sources.log.mask_id, _require_direct)
+            app.add_routes(self._console.routes())
         app.add_routes(
             [
                 web.get("/health", self._health),
@@ -114,6 +124,8 @@ class HttpSite:
 
     async def stop(self) -> None:
         """Close the port and its connections."""
+        if self._console is not None:
+            await self._console.close()
         await self._runner.cleanup()
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -150,8 +162,9 @@ class HttpSite:
 
 
 def _direct(request: web.Request) -> bool:
-    """From this machine and not through a proxy."""
-    return request.remote in LOOPBACK_PEERS and not {"X-Forwarded-For", "X-Real-IP", "Forwarded"} & set(request.headers)
+    """From this machine, by its own name (a page elsewhere may point a name of its own here), and through no proxy."""
+    proxied = {"X-Forwarded-For", "X-Real-IP", "Forwarded"} & set(request.headers)
+    return request.remote in LOOPBACK_PEERS and request.url.host in LOOPBACK_NAMES and not proxied
 
 
 def _require_direct(request: web.Request) -> None:

@@ -11,6 +11,7 @@ from nexy_core.settings import LiveSettings
 PENDING_CALLS = 100_000
 LOOKAHEAD_BYTES = 65_536
 MS_PER_SECOND = 1000
+LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
 def server_options(settings: LiveSettings) -> list[tuple[str, Any]]:
@@ -35,6 +36,21 @@ def server_options(settings: LiveSettings) -> list[tuple[str, Any]]:
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
     ]
+
+
+def tls_files(settings: LiveSettings) -> tuple[Path, Path] | None:
+    """The certificate chain and its key, where both are set."""
+    cert, key = settings.get("tls.cert", str), settings.get("tls.key", str)
+    return (Path(cert), Path(key)) if cert and key else None
+
+
+def exposed_ports(settings: LiveSettings) -> tuple[str, ...]:
+    """The ports that others than this machine can reach without TLS: ``grpc``, ``http``."""
+    return tuple(
+        name
+        for name in ("grpc", "http")
+        if not settings.get(f"{name}.host", str).startswith(LOOPBACK) and not (name == "grpc" and tls_files(settings))
+    )
 
 
 def reloading_credentials(cert: Path, key: Path) -> grpc.ServerCredentials:
