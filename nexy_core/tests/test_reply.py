@@ -199,6 +199,12 @@ def test_only_the_first_action_counts() -> None:
 )
 def test_a_bad_action_is_spoken_noted_and_not_carried_out(changes: dict, reason: str) -> None:
     assert hear(reply(**changes)) == Heard("Opening Telegram…", [], [reason])
+    assert ReplyNote(reason).level == "ERROR"
+
+
+def test_what_is_no_bad_action_is_a_warning() -> None:
+    for reason in ("no_text", "malformed_json", "truncated_json", "too_deep", "too_large", "extra_command"):
+        assert ReplyNote(reason).level == "WARNING"
 
 
 def test_optional_arguments_and_integers_for_floats_are_fine() -> None:

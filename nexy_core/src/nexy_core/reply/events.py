@@ -5,6 +5,18 @@ from collections.abc import Mapping
 import attrs
 
 
+BAD_ACTION = frozenset(
+    {
+        "unknown_command",
+        "missing_session_id",
+        "foreign_session_id",
+        "wrong_arguments",
+        "missing_argument",
+        "wrong_argument",
+    }
+)
+
+
 @attrs.frozen
 class SpokenText:
     """The next piece of what the user is told."""
@@ -27,6 +39,11 @@ class ReplyNote:
     """Something in the reply was not as it should be; ``reason`` is a word for the log."""
 
     reason: str
+
+    @property
+    def level(self) -> str:
+        """How it is logged (C8): an action that cannot be carried out is an error, the rest a warning."""
+        return "ERROR" if self.reason in BAD_ACTION else "WARNING"
 
 
 ReplyEvent = SpokenText | ActionReply | ReplyNote
