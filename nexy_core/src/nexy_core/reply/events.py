@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import attrs
 
-
 BAD_ACTION = frozenset(
     {
         "unknown_command",
