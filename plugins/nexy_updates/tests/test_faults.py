@@ -90,7 +90,7 @@ def newest(snapshot):
 
 
 def test_killed_at_some_steps(world):
-    assert "1.0" in check_killed_publications(world, lambda total: range(1, total, 5))
+    assert "1.0" in check_killed_publications(world, lambda total: range(1, total, 8))
 
 
 @pytest.mark.long

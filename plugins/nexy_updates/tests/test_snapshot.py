@@ -5,7 +5,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nexy_updates.errors import StoreError
 from nexy_updates.model import Index
@@ -48,7 +48,7 @@ def replaced(value, path, new):
     return changed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_change_is_read_or_refused(index, data):
     path = data.draw(st.sampled_from(list(places(index))))

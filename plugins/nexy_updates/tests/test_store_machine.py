@@ -103,6 +103,6 @@ def test_any_order_of_operations(world):
     Store.world_type = type(world)
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     Store.TestCase.settings = settings(
-        max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=checks
+        max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=checks
     )
     Store.TestCase("runTest").runTest()
