@@ -73,6 +73,18 @@ def test_secrets_of_plugins_and_of_other_libraries_are_hidden(observed):
     assert line.ctx["text"] == "refused *** and ***"
 
 
+def test_the_loggers_of_installed_plugins_are_trusted(tmp_path, monkeypatch, observed):
+    folder = tmp_path / "acme-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[nexy.plugins]\nacme = acme_voice.plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    observation, _ = observed
+    again = Observation(observation.config, observation.log)
+    assert again.log.trusts("acme_voice.engine")
+    assert not again.log.trusts("acme_other")
+
+
 def test_lost_and_waiting_lines_are_gauges(observed):
     observation, _ = observed
     observation.gauges(turns=("Turns.", lambda: 2.0))

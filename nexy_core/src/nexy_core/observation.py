@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from importlib import metadata
 
 import attrs
 
@@ -9,6 +10,7 @@ from nexy_core.config import Config
 from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.errors import ErrorType
 from nexy_core.metrics import Metrics
+from nexy_core.plugins.discovery import GROUP
 from nexy_core.sessions import RunningTurn, StopReason
 from nexy_core.trace import TurnTrace
 
@@ -34,6 +36,8 @@ class Observation:
     def __attrs_post_init__(self) -> None:
         self.log.observe = self.metrics.decided
         self.config.on_change(lambda _: self.hide_secrets())
+        for point in metadata.entry_points(group=GROUP):
+            self.log.trust(point.module)
         self.metrics.gauge("log_lines_lost", "Log lines dropped and not yet said.", lambda: self.log.lost)
         self.metrics.gauge("log_lines_waiting", "Log lines that wait for the disk.", lambda: self.log.waiting)
 
