@@ -7,7 +7,7 @@ export const WORDS = {
     ok: "Ready", degraded: "Degraded", not_ready: "Not ready", draining: "Shutting down", stopped: "Stopped.",
     action: "Action asked for", none: "No turns yet.", listening_without_tls: "The server listens beyond this machine without TLS.",
     live_turns: "Turns running", p95: "p95 of StreamAudio, ms", errors: "Error rate", refusals: "Refusal rate",
-    owed: "Speech owed, s", decisions: "Decisions in the last minute", stage: "Stage", language: "Русский",
+    owed: "Speech owed, s", decisions: "Decisions a second", stage: "Stage", language: "Русский",
   },
   ru: {
     skip: "К содержанию", views: "Разделы", talk: "Разговор", now: "Сейчас", plugins: "Плагины", turns: "Ответы",
@@ -16,7 +16,7 @@ export const WORDS = {
     ok: "Готов", degraded: "Работает не всё", not_ready: "Не готов", draining: "Завершается", stopped: "Остановлено.",
     action: "Запрошено действие", none: "Ответов ещё не было.", listening_without_tls: "Сервер доступен не только с этой машины, и без TLS.",
     live_turns: "Идёт ответов", p95: "p95 StreamAudio, мс", errors: "Доля ошибок", refusals: "Доля отказов",
-    owed: "Речи в долгу, с", decisions: "Решений за минуту", stage: "Этап", language: "English",
+    owed: "Речи в долгу, с", decisions: "Решений в секунду", stage: "Этап", language: "English",
   },
 };
 
