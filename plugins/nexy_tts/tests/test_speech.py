@@ -210,3 +210,11 @@ async def test_cleanup_ends_every_thread_and_may_be_called_twice(make_synthesize
     assert set(threading.enumerate()) == before
     assert synthesizer.status().health is Health.STOPPED
     assert isinstance((await asyncio.gather(talking, return_exceptions=True))[0], Exception)
+
+
+async def test_it_can_be_started_again(make_synthesizer) -> None:
+    synthesizer = await make_synthesizer()
+    await synthesizer.cleanup()
+    await synthesizer.initialize()
+    assert synthesizer.status().health is Health.READY
+    assert await speak(synthesizer, "Yes.")

@@ -106,10 +106,9 @@ async def test_a_voice_without_its_configuration_degrades(make_synthesizer, fold
     assert ".onnx.json cannot be read" in synthesizer.status().reason
 
 
-async def test_a_voice_that_arrives_later_is_used(make_synthesizer, folder, monkeypatch) -> None:
-    synthesizer = await make_synthesizer(voices={"en": "late"})
+async def test_a_voice_that_arrives_later_is_used(make_synthesizer, folder) -> None:
+    synthesizer = await make_synthesizer(voices={"en": "late"}, retry_seconds=0.0)
     install(folder, "late")
-    monkeypatch.setattr("nexy_tts.shelf._RETRY_SECONDS", 0.0)
     assert await speak(synthesizer)
     assert synthesizer.status().health is Health.READY
 

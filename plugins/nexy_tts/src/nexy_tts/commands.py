@@ -17,7 +17,6 @@ from nexy_tts.files import base_language
 
 _MIB = 1024 * 1024
 _SAMPLE_BYTES = 2
-_TIMEOUT_SECONDS = 30.0
 _SAMPLES = {
     "de": "Guten Tag, so klinge ich.",
     "en": "Hello, this is how I sound.",
@@ -60,8 +59,9 @@ def get(context: click.Context, name: str) -> None:
     folder = options.voices_dir(settings)
     voice = choose(_catalogue(settings), name)
     # The configuration first: the model's file is what makes the voice exist.
-    _fetch(voice.config, folder / f"{voice.key}{files.CONFIG_SUFFIX}")
-    _fetch(voice.model, folder / f"{voice.key}{files.MODEL_SUFFIX}")
+    timeout_seconds = _timeout_seconds(settings)
+    _fetch(voice.config, timeout_seconds, folder / f"{voice.key}{files.CONFIG_SUFFIX}")
+    _fetch(voice.model, timeout_seconds, folder / f"{voice.key}{files.MODEL_SUFFIX}")
     language = base_language(voice.language)
     click.echo(f"{voice.key} is in {folder}. Use it with this setting:")
     click.echo(f'[default.tts.voices]\n{language} = "{voice.key}"')
@@ -90,16 +90,20 @@ def _settings(context: click.Context) -> LiveSettings:
 
 
 def _catalogue(settings: LiveSettings) -> dict[str, RemoteVoice]:
-    return fetch_catalogue(settings.get("tts.voices_url", str), _TIMEOUT_SECONDS)
+    return fetch_catalogue(settings.get("tts.voices_url", str), _timeout_seconds(settings))
 
 
-def _fetch(source: Source, target: Path) -> None:
+def _timeout_seconds(settings: LiveSettings) -> float:
+    return settings.get("tts.download_timeout_seconds", float)
+
+
+def _fetch(source: Source, timeout_seconds: float, target: Path) -> None:
     with click.progressbar(length=source.size_bytes, label=target.name, file=sys.stderr) as bar:
 
         def progress(there: int) -> None:
             bar.update(there - bar.pos)
 
-        download(source, target, _TIMEOUT_SECONDS, progress)
+        download(source, target, timeout_seconds, progress)
 
 
 async def _speak(settings: LiveSettings, name: str, model: Path, text: str) -> bytes:

@@ -9,18 +9,19 @@ import attrs
 from nexy_tts.align import WordEnd, word_ends
 from nexy_tts.engine import Voice
 
-_SLICE_CHARS = 600  # phonemising holds the GIL: about a millisecond for this much
+_SLICE_CHARS = 400  # phonemising holds the GIL: a millisecond or two for this much
 _PAUSES = (",", ";", ":", "—", " ")
 
 
 def slices(text: str, limit: int = _SLICE_CHARS) -> Iterator[str]:
     """``text`` in pieces of at most ``limit`` characters, cut after a sentence, else a clause, else a word."""
-    while len(text) > limit:
-        cut = _cut(text[:limit])
-        yield text[:cut]
-        text = text[cut:]
-    if text:
-        yield text
+    start = 0
+    while len(text) - start > limit:
+        end = start + _cut(text[start : start + limit])
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
 
 
 def _cut(text: str) -> int:
@@ -62,14 +63,14 @@ class Script:
     def __init__(self, voice: Voice, text: str, max_phonemes: int) -> None:
         self._voice = voice
         self._limit = max_phonemes
-        self._slices = deque(slices(text))
+        self._slices = slices(text)
+        self._all_chars = len(text)
         self._chars = 0
         self._parts: deque[Part] = deque()
 
     def peek(self) -> Part | None:
         """The next part; ``None`` at the end."""
-        while self._slices and not self._parts:
-            text = self._slices.popleft()
+        while not self._parts and (text := next(self._slices, "")):
             self._parts.extend(self._cut(text, self._voice.phonemes(text)))
             self._chars += len(text)
         return self._parts[0] if self._parts else None
@@ -81,7 +82,7 @@ class Script:
     @property
     def phonemes_left(self) -> int:
         """About how many phonemes are still to come."""
-        return sum(len(part.phonemes) for part in self._parts) + sum(len(text) for text in self._slices)
+        return sum(len(part.phonemes) for part in self._parts) + self._all_chars - self._chars
 
     def _cut(self, text: str, sentences: Sequence[list[str]]) -> Iterator[Part]:
         everything = [phoneme for sentence in sentences for phoneme in sentence]

@@ -26,6 +26,9 @@ SETTINGS = (
     Setting("tts.voices_dir", str, "", "Folder with Piper voices; empty: `voices` in storage.data_dir."),
     Setting("tts.voices_url", str, DEFAULT_VOICES_URL, "Where `nexy voices get` downloads from.", check=_http),
     Setting("tts.workers", int, 0, "Syntheses that run at once; 0: one a core.", minimum=0, maximum=256),
+    Setting("tts.load_timeout_seconds", float, 60.0, "How long loading a voice may take.", minimum=1, maximum=600),
+    Setting("tts.retry_seconds", float, 30.0, "Pause before a voice that failed is tried again.", minimum=0, live=True),
+    Setting("tts.download_timeout_seconds", float, 30.0, "Longest silence of a download.", minimum=0.1, maximum=600),
     Setting("tts.queue_size", int, 256, "Pieces that may wait for a worker.", minimum=1),
     Setting(
         "tts.timeout_seconds",

@@ -17,8 +17,6 @@ from nexy_tts.scheduler import Scheduler, Work
 
 logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 30.0
-_LOAD_SECONDS = 60.0
 _MAX_PROBLEMS = 64
 _UNUSABLE = "The voice for this language cannot be used."
 
@@ -108,14 +106,15 @@ class Shelf:
 
     async def _load(self, name: str) -> Voice:
         known = self._failed.get(name)
-        if known and self._clock() - known.since < _RETRY_SECONDS:
+        if known and self._clock() - known.since < self._settings.get("tts.retry_seconds", float):
             raise Degraded(_UNUSABLE, reason=known.reason)
         path = files.find_voice(name, self._folder)
         if path is None:
             raise self._problem(name, "no_voice", "it is not installed")
         self._make_room(name, path)
+        patience = self._settings.get("tts.load_timeout_seconds", float)
         try:
-            voice = await self._scheduler.run(self._work(name, path), _LOAD_SECONDS)
+            voice = await self._scheduler.run(self._work(name, path), patience)
         except VoiceBroken as error:
             raise self._problem(name, "voice_broken", str(error)) from error
         self._failed.pop(name, None)

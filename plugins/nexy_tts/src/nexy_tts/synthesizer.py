@@ -13,8 +13,6 @@ from nexy_tts.scheduler import Scheduler, Work
 if TYPE_CHECKING:
     from nexy_tts.speech import Speech
 
-_IMPORT_SECONDS = 60.0
-
 
 class PiperSynthesizer(SpeechSynthesizer):
     """Speaks with Piper voices, one by language."""
@@ -28,9 +26,11 @@ class PiperSynthesizer(SpeechSynthesizer):
     async def initialize(self) -> None:
         """Start the workers and load the configured voices; a missing one degrades, it does not fail."""
         logging.getLogger("piper").setLevel(logging.ERROR)  # it logs the phonemes of what it says
+        self._stopped = False
         settings = self._settings
         self._scheduler = Scheduler(options.workers(settings), settings.get("tts.queue_size", int))
-        module = await self._scheduler.run(_importing("nexy_tts.speech"), _IMPORT_SECONDS)
+        patience = settings.get("tts.load_timeout_seconds", float)
+        module = await self._scheduler.run(_importing("nexy_tts.speech"), patience)
         speech: Speech = module.Speech(settings, self._scheduler)
         self._speech = speech
         await speech.load()
