@@ -104,7 +104,7 @@ def rank(known: list[memories.Known], text: str, vector: Floats | None, limit: i
     """Indices into ``known``, best first."""
     if not known:
         return []
-    scores = [ranking.bm25(stems.stems(text), [stems.unpack(memory.stems) for memory in known])]
+    scores = [ranking.bm25(stems.stems(text), *stems.unpack([memory.stems for memory in known]))]
     if vector is not None:
         scores.append(ranking.nearness(vector, embedding.unpack([memory.embedding for memory in known])))
     return ranking.best(ranking.fuse(*scores), limit)

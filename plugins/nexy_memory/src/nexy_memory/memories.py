@@ -1,11 +1,11 @@
 """Queries over long-term memory: each is a job for the database."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
-from nexy_memory.models import Memory, User
-from nexy_memory.rows import user_id
+from nexy_memory.models import Memory
+from nexy_memory.rows import run, user_id
 
 FACT, EXTRACTED, SUMMARY = "fact", "extracted", "summary"
 
@@ -24,31 +24,26 @@ class NewMemory:
     embedding: bytes | None = attrs.field(repr=False)
 
 
-@attrs.frozen
-class Known:
-    """One that holds now."""
+class Known(NamedTuple):
+    """One that holds now. A tuple: hundreds are made for every question."""
 
     id: int
-    text: str = attrs.field(repr=False)
+    text: str
     kind: str
     slot: str
-    stems: bytes = attrs.field(repr=False)
-    embedding: bytes | None = attrs.field(repr=False)
+    stems: bytes
+    embedding: bytes | None
+
+
+_KNOWN = (
+    "SELECT m.id, m.text, m.kind, m.slot, m.stems, m.embedding FROM memories m JOIN users u ON m.user_id = u.id "
+    "WHERE u.key = ? AND m.superseded_by IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) ORDER BY m.id"
+)
 
 
 def known(db: Any, key: str, now: float) -> list[Known]:
     """What holds for the user now, oldest first: neither superseded nor expired."""
-    columns = (Memory.id, Memory.text, Memory.kind, Memory.slot, Memory.stems, Memory.embedding)
-    query = Memory.select(*columns).join(User, on=(Memory.user == User.id)).where((User.key == key) & _holds(now))
-    rows = query.order_by(Memory.id).tuples().execute(db)
-    return [
-        Known(row_id, text, kind, slot, bytes(stems), None if embedding is None else bytes(embedding))
-        for row_id, text, kind, slot, stems, embedding in rows
-    ]
-
-
-def _holds(now: float) -> Any:
-    return Memory.superseded_by.is_null() & (Memory.expires_at.is_null() | (Memory.expires_at > now))
+    return list(map(Known._make, run(db, _KNOWN, key, now).fetchall()))
 
 
 def add(db: Any, key: str, new: NewMemory, *, memories_max: int) -> None:

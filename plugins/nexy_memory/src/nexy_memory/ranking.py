@@ -1,7 +1,5 @@
 """Which memories answer a question: BM25 over stems, nearness over embeddings, fused by reciprocal rank."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,18 +13,19 @@ _NEAR_MIN = 0.15
 """Below it two texts have nothing to do with each other: 98 of 100 questions of the retrieval set lie above."""
 
 
-def bm25(question: Stems, documents: Sequence[Stems]) -> Floats:
-    """``[documents]`` scores, 0 for a document that shares no stem with the question."""
-    count = len(documents)
-    lengths = np.array([len(document) for document in documents], dtype=np.float32)
-    if not count or not lengths.sum():
+def bm25(question: Stems, documents: Stems, lengths: npt.NDArray[np.intp]) -> Floats:
+    """``[documents]`` scores, 0 for a document that shares no stem with the question.
+
+    ``documents`` are the stems of all of them, one after another; ``lengths`` says how many belong to each.
+    """
+    count = len(lengths)
+    if not len(documents):
         return np.zeros(count, dtype=np.float32)
-    flat = np.concatenate(documents)
-    owner = np.repeat(np.arange(count), lengths.astype(np.intp))
+    owner = np.repeat(np.arange(count), lengths)
     norm = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * lengths / lengths.mean())
     scores = np.zeros(count, dtype=np.float32)
     for stem in np.unique(question):
-        frequency = np.bincount(owner[flat == stem], minlength=count).astype(np.float32)
+        frequency = np.bincount(owner[documents == stem], minlength=count).astype(np.float32)
         holders = np.count_nonzero(frequency)
         rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
         scores += rarity * frequency * (_SATURATION + 1) / (frequency + norm)

@@ -36,16 +36,17 @@ _ADD_USAGE = (
 )
 
 
-def _run(db: Any, sql: str, *values: object) -> Any:
+def run(db: Any, sql: str, *values: object) -> Any:
+    """Execute ``sql``, whose parameters are question marks; returns the cursor."""
     return db.execute_sql(sql.replace("?", db.param), values)
 
 
 def user_id(db: Any, key: str, now: float) -> int:
     """The user's row, made when it is the first time."""
-    found = _run(db, _FIND_USER, key).fetchone()
+    found = run(db, _FIND_USER, key).fetchone()
     if found is None:
-        _run(db, _ADD_USER, key, now)
-        found = _run(db, _FIND_USER, key).fetchone()
+        run(db, _ADD_USER, key, now)
+        found = run(db, _FIND_USER, key).fetchone()
     return int(found[0])
 
 
@@ -65,10 +66,10 @@ def consent(db: Any, key: str) -> bool | None:
 def add_turn(db: Any, key: str, turn: Remembered, language: str) -> None:
     """Store a delivered turn; the same turn twice is stored once."""
     user, name, exchange = user_id(db, key, turn.at), turn.session_id[:ID_CHARS_MAX], turn.exchange
-    if not _run(db, _TOUCH_SESSION, turn.at, user, name).rowcount:
-        _run(db, _ADD_SESSION, user, name, turn.at, turn.at)
+    if not run(db, _TOUCH_SESSION, turn.at, user, name).rowcount:
+        run(db, _ADD_SESSION, user, name, turn.at, turn.at)
     said = (exchange.prompt, exchange.answer, exchange.cut)
-    _run(db, _ADD_TURN, user, user, name, turn.turn_id[:ID_CHARS_MAX], turn.generation, *said, language, turn.at)
+    run(db, _ADD_TURN, user, user, name, turn.turn_id[:ID_CHARS_MAX], turn.generation, *said, language, turn.at)
 
 
 def last_turns(db: Any, key: str, *, since: float, limit: int) -> list[Remembered]:
@@ -100,8 +101,8 @@ class UsageRow:
 def add_usage(db: Any, row: UsageRow) -> None:
     """Add to the day's counts."""
     values = (row.input_tokens, row.output_tokens, row.day, row.source, row.model)
-    if not _run(db, _TOUCH_USAGE, *values).rowcount:
-        _run(db, _ADD_USAGE, *values)
+    if not run(db, _TOUCH_USAGE, *values).rowcount:
+        run(db, _ADD_USAGE, *values)
 
 
 def usage_totals(db: Any) -> tuple[int, int, int]:

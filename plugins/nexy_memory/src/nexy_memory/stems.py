@@ -2,12 +2,14 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import snowballstemmer
 
 Stems = npt.NDArray[np.uint32]
+_BYTES_EACH = 4
 _WORD = re.compile(r"\w+")
 _CYRILLIC = re.compile(r"[а-я]")
 _EN = (
@@ -46,6 +48,7 @@ def pack(values: Stems) -> bytes:
     return values.astype("<u4").tobytes()
 
 
-def unpack(data: bytes) -> Stems:
-    """From the row."""
-    return np.frombuffer(data, dtype="<u4")
+def unpack(rows: Sequence[bytes]) -> tuple[Stems, npt.NDArray[np.intp]]:
+    """From the rows: all stems in a row, and how many each has."""
+    lengths = np.fromiter(map(len, rows), dtype=np.intp, count=len(rows)) // _BYTES_EACH
+    return np.frombuffer(b"".join(rows), dtype="<u4"), lengths
