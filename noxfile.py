@@ -111,6 +111,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """The console's pictures in the documentation, taken again (needs Chromium)."""
+    session.run("python", ".ci/screenshots.py")
+
+
+@nox.session
 def hooks(session: nox.Session) -> None:
     """Every pre-commit hook on every file."""
     session.run("pre-commit", "run", "--all-files")
