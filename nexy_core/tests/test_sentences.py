@@ -222,6 +222,13 @@ def test_inline_code_at_a_lines_start_is_no_block() -> None:
     assert split("```ls -a``` lists. Then.", step=1) == ["```ls -a``` lists. ", "Then."]
 
 
+@pytest.mark.parametrize("text", ["No end", "```\ncode", "One. Two"])
+def test_after_the_end_nothing_comes_twice(text: str) -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert "".join(splitter.feed(text) + splitter.close()) == text
+    assert splitter.close() == []
+
+
 def test_repeated_sentences_are_all_kept() -> None:
     assert split("No. No. No.") == ["No. ", "No. ", "No."]
 
