@@ -1,7 +1,5 @@
 """``nexy serve``."""
 
-import sys
-
 import click
 
 from nexy_core.settings import LiveSettings
@@ -13,14 +11,14 @@ def serve() -> int:
 
     Settings come from settings/settings.toml, config.env and the environment: see `nexy config show`.
     """
-    if sys.stdout.isatty():  # the imports below take most of a second
-        click.echo("Nexy Server is starting …")
     from nexy_core.config import Config
     from nexy_core.decisions import Decision, DecisionLog, takeover
-    from nexy_core.server import Listening, run
 
     config = Config.load()
     log = DecisionLog.open(config.live, console=True)
+    log.write(Decision.START, scope="server", env=config.live.current.env, step="loading the plugins")
+    log.say("Nexy Server is starting: loading the plugins, the model and the voice …")
+    from nexy_core.server import Listening, run  # most of a second: after the line that says what is going on
 
     def announce(listening: Listening) -> None:
         log.write(

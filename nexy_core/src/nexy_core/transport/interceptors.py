@@ -6,6 +6,7 @@ import time
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import attrs
@@ -48,7 +49,10 @@ class Failures:
             incident=incident,
             error=type(error).__name__,
             # Where it happened; not its message, which may hold what a user said.
-            traceback=traceback.format_tb(error.__traceback__),
+            traceback=[
+                f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)
+            ],
         )
         return failure
 
