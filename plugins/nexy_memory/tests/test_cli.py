@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sqlite3
 
 import pytest
 from click.testing import CliRunner
@@ -83,6 +84,9 @@ def test_backup_and_restore_bring_back_what_was_forgotten_by_mistake(nexy, tmp_p
     (tmp_path / "data" / "nexy.key").unlink()
     assert "the old database is" in nexy("restore", str(target)).output
     assert nexy("list", "--hardware-id", "A").output == "fact       my cat is called Bartholomew\n"
+    with sqlite3.connect(tmp_path / "data" / "nexy.sqlite") as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     with pytest.raises(ConfigError, match="exists"):
         nexy("backup", str(target))
 

@@ -132,6 +132,7 @@ def test_any_answer_of_the_model_is_survived(answer, prompt):
     assert all(isinstance(text, str) for text in digest.sentences(answer, prompt))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_a_real_model_endpoint_is_asked_through_litellm(start):
     requests = []

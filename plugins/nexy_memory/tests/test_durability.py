@@ -138,6 +138,14 @@ async def test_a_lock_delays_writes_but_neither_the_loop_nor_reads(start, tmp_pa
         assert await writing == [Stored()]
 
 
+async def test_a_server_starts_while_another_process_holds_the_lock(start, tmp_path):
+    async with start(memory__consent=True) as server:
+        await server.say("before")
+    with locked(tmp_path):
+        async with start(memory__consent=True, storage__write_timeout_seconds=0.1) as server:
+            assert await server.recall() == [Exchange("before", "Fine.")]
+
+
 async def test_a_lock_that_lasts_is_an_error_with_its_name(start, tmp_path):
     async with start(storage__write_timeout_seconds=0.05) as server:
         with locked(tmp_path), pytest.raises(Unavailable) as raised:

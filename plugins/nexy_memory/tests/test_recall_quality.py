@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from nexy_memory import embedding
 
+from nexy_core import ConfigError
+
 spec = util.spec_from_file_location("retrieval_set", Path(__file__).parent / "retrieval_set.py")
 retrieval_set = util.module_from_spec(spec)
 spec.loader.exec_module(retrieval_set)
@@ -56,3 +58,19 @@ async def test_memories_from_before_the_extra_are_embedded_later(start):
     async with start(memory__semantic="on", **BIG) as server:
         await server.memory._work._facts.backfill()
         assert await server.facts("С сахаром ли я пью чай?") == ["I take my tea without sugar"]
+
+
+@pytest.mark.skipif(not embedding.installed(), reason="needs nexy-memory[semantic]: uv sync installs it")
+async def test_a_model_that_cannot_be_loaded_leaves_words(start, monkeypatch, caplog):
+    def broken():
+        raise OSError("no such instruction")
+
+    monkeypatch.setattr(embedding, "_load", broken)
+    with caplog.at_level("WARNING", "nexy_memory"):
+        async with start(**BIG | {"memory__semantic": "auto"}) as server:
+            await server.say("Remember that I take my tea without sugar")
+            assert await server.facts("tea") == ["I take my tea without sugar"]
+    assert [record.ctx["reason"] for record in caplog.records] == ["no_embedding"]
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        async with start(**BIG, memory__semantic="on"):
+            pass

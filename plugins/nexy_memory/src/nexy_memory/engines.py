@@ -75,9 +75,11 @@ class SqliteEngine:
         moved = self._move_aside() if self.path.exists() and self._damaged() else ""
         # SQLite gives its side files the mode of the main one.
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE))
-        # Both stay in the file. Said on every connection they would wait for another process's lock.
-        self.db.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")
-        self.db.execute_sql("PRAGMA journal_mode = WAL")
+        # Both stay in the file; said again they would wait for another process's lock.
+        if not self.path.stat().st_size:
+            self.db.execute_sql("PRAGMA auto_vacuum = INCREMENTAL")
+        if self.db.execute_sql("PRAGMA journal_mode").fetchone() != ("wal",):
+            self.db.execute_sql("PRAGMA journal_mode = WAL")
         return moved
 
     def _damaged(self) -> bool:

@@ -94,6 +94,10 @@ class Facts:
             )
         return len(rows)
 
+    def by_words_alone(self) -> None:
+        """Go on without the model."""
+        self._embedder = None
+
     def forget_questions(self) -> None:
         """Drop what is kept of earlier questions."""
         if self._embedder is not None:

@@ -79,8 +79,7 @@ class Recollection:
         folder = sqlite_path(self._settings.current).parent
         configured = self._settings.get("storage.key", str)
         self._key = await self._database.read(lambda _db: keys.load_key(configured, folder))
-        if self._embedder is not None:
-            await self._embedder.open()
+        await self._open_embedder()
         await self._forgetting.begin()
         self._housekeeping.start()
         if self._digest is not None:
@@ -95,6 +94,21 @@ class Recollection:
             raise ConfigError(
                 "memory.model is set and litellm is not installed; do: pip install 'nexy-memory[model]'"
             ) from error
+
+    async def _open_embedder(self) -> None:
+        """Where the model was not asked for by name and cannot be loaded here, words alone must do."""
+        if self._embedder is None:
+            return
+        try:
+            await self._embedder.open()
+        except (ImportError, OSError, RuntimeError) as error:
+            self._embedder.close()
+            self._embedder = None
+            if self._settings.get("memory.semantic", str) == "on":
+                raise ConfigError("memory.semantic is on and its model cannot be loaded on this machine") from error
+            self._facts.by_words_alone()
+            ctx = {"reason": "no_embedding", "error": type(error).__name__}
+            log.warning("memories are found by words alone", extra={"decision": "degrade", "ctx": ctx})
 
     async def cleanup(self) -> None:
         """Write what is left and let go of the database."""
