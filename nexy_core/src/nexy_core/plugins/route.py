@@ -202,6 +202,8 @@ class Route:
 
     def _succeeded(self, call: Call) -> None:
         call.waiting_since = 0.0
+        if call.stalled and call.task is not None:
+            call.task.uncancel()  # given up, swallowed the cancel, and ended after all
         if call.provider.breaker.succeed():
             self._supervision.note(Decision.RECOVER, role=self.role.role, plugin=call.provider.plugin)
 
