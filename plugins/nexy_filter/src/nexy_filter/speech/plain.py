@@ -1,4 +1,4 @@
-"""Numbers and units by num2words and a few rules: the default, without large downloads."""
+"""Numbers and units by num2words2 and a few rules: the default, without large downloads."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 import re
 
-from num2words import num2words
+from nexy_filter.speech.numerals import in_words
 
 _MAX_DIGITS = 18
 _YEARS = range(1100, 2100)
@@ -78,26 +78,26 @@ def _cardinal(written: str) -> str:
         return _digits(written)
     negative, bare = bare.startswith("-"), bare.lstrip("-")
     whole, _, decimals = bare.partition(".")
-    said = str(num2words(int(whole)))
+    said = in_words(int(whole))
     if decimals:
         said += " point " + _digits(decimals)
     return ("minus " if negative else "") + said.replace("-", " ").replace(",", "")
 
 
 def _ordinal(number: int) -> str:
-    return str(num2words(number, to="ordinal")).replace("-", " ")
+    return in_words(number, to="ordinal").replace("-", " ")
 
 
 def _digits(written: str) -> str:
     groups = _DIGITS.findall(written)
-    said = ", ".join(" ".join(str(num2words(int(digit))) for digit in group) for group in groups)
+    said = ", ".join(" ".join(in_words(int(digit)) for digit in group) for group in groups)
     return ("plus " if written.startswith("+") else "") + said
 
 
 def _any(found: re.Match[str]) -> str:
     written = found["number"]
     if written.isdigit() and int(written) in _YEARS:
-        return str(num2words(int(written), to="year")).replace("-", " ")
+        return in_words(int(written), to="year").replace("-", " ")
     if written.isdigit() and len(written) > 1 and written.startswith("0"):
         return _digits(written)
     return _cardinal(written)

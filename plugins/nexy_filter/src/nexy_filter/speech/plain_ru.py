@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from num2words import num2words
+from nexy_filter.speech.numerals import in_words
 
 _MAX_DIGITS = 18
 _FORMS = {
@@ -84,16 +84,16 @@ def _cardinal(written: str, *, feminine: bool = False) -> str:
     whole, _, decimals = bare.partition(".")
     if decimals:
         return sign + _fraction(int(whole), decimals)
-    return sign + str(num2words(int(whole), lang="ru", gender="f" if feminine else "m"))
+    return sign + in_words(int(whole), "ru", gender="f" if feminine else "m")
 
 
 def _fraction(whole: int, decimals: str) -> str:
     names = _FRACTIONS.get(len(decimals))
-    said = f"{num2words(whole, lang='ru', gender='f')} {'целая' if _form(whole) == 0 else 'целых'}"
+    said = f"{in_words(whole, 'ru', gender='f')} {'целая' if _form(whole) == 0 else 'целых'}"
     if names is None:
-        return f"{num2words(whole, lang='ru')} запятая {_phone(decimals)}"
+        return f"{in_words(whole, 'ru')} запятая {_phone(decimals)}"
     parts = int(decimals)
-    return f"{said} {num2words(parts, lang='ru', gender='f')} {names[0] if _form(parts) == 0 else names[1]}"
+    return f"{said} {in_words(parts, 'ru', gender='f')} {names[0] if _form(parts) == 0 else names[1]}"
 
 
 def _form(number: int) -> int:
@@ -129,8 +129,8 @@ def _money(whole: str, cents: str, unit: str) -> str:
 
 def _time(found: re.Match[str]) -> str:
     hour, minute = int(found["hour"]), int(found["minute"])
-    said = f"{num2words(hour, lang='ru')} {_FORMS['ч'][_form(hour)]}"
-    return f"{said} {num2words(minute, lang='ru', gender='f')} {_FORMS['мин'][_form(minute)]}" if minute else said
+    said = f"{in_words(hour, 'ru')} {_FORMS['ч'][_form(hour)]}"
+    return f"{said} {in_words(minute, 'ru', gender='f')} {_FORMS['мин'][_form(minute)]}" if minute else said
 
 
 def _date(found: re.Match[str]) -> str:
@@ -148,7 +148,7 @@ def _year(found: re.Match[str]) -> str:
 
 
 def _ordinal(number: int, **form: Any) -> str:
-    return str(num2words(number, lang="ru", to="ordinal", **form))
+    return in_words(number, "ru", to="ordinal", **form)
 
 
 def _phone(written: str) -> str:
@@ -157,4 +157,4 @@ def _phone(written: str) -> str:
 
 
 def _group(digits: str) -> list[str]:
-    return [str(num2words(int(digit), lang="ru")) for digit in digits]
+    return [in_words(int(digit), "ru") for digit in digits]

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
+from nexy_filter.speech.numerals import in_words
+
 _Replacement = str | Callable[[re.Match[str]], str]
 _MONTHS = {
     "jan": "January", "feb": "February", "mar": "March", "apr": "April", "jun": "June", "jul": "July", "aug": "August",
@@ -29,9 +31,7 @@ def _power(squared: str, cubed: str, power: str) -> Callable[[re.Match[str]], st
 
 def _years_old(found: re.Match[str]) -> str:
     """``20-летний`` is one word: двадцатилетний."""
-    from num2words import num2words
-
-    number = str(num2words(int(found[1]), lang="ru", case="g")).replace(" ", "")
+    number = in_words(int(found[1]), "ru", case="g").replace(" ", "")
     return number.replace("одного", "одно") + found[2]
 
 
