@@ -246,11 +246,16 @@ def test_a_long_sentence_is_cut_at_a_clause_if_one_is_near() -> None:
     assert split("one two three four, five six seven eight", max_chars=24)[0] == "one two three four, "
 
 
-def test_a_cut_splits_no_emoji() -> None:
-    family = "👨‍👩‍👧"
-    assert all(
-        not piece.startswith("\u200d") and not piece.endswith("\u200d") for piece in split(family * 30, max_chars=24)
-    )
+@pytest.mark.parametrize("max_chars", range(20, 41))
+@pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "é".replace("é", "e\u0301")])
+def test_a_cut_splits_no_character(emoji: str, max_chars: int) -> None:
+    pieces = split(emoji * 30, max_chars=max_chars, step=3)
+    assert "".join(pieces) == emoji * 30
+    assert all(len(piece) % len(emoji) == 0 and len(piece) > max_chars // 2 for piece in pieces[:-1])
+
+
+def test_a_word_without_end_is_cut_at_the_cap() -> None:
+    assert [len(piece) for piece in split("x" * 60, max_chars=24)] == [23, 23, 14]
 
 
 @pytest.mark.parametrize(
