@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from nexy_memory.confidential import WITHHELD, holds_secret, redact
 
@@ -42,3 +44,27 @@ def test_a_secret_is_withheld(text, secret):
 @pytest.mark.parametrize("text", PLAIN)
 def test_ordinary_talk_is_kept(text):
     assert redact(text) == text
+
+
+LONG = [
+    "a-" * 5_000,
+    "a1" * 5_000,
+    "1 " * 5_000,
+    "1-" * 5_000,
+    "password " * 1_000,
+    "password to " * 800,
+    "password" + " " * 9_000,
+    "sk-" * 3_000,
+    "eyJ" * 3_000,
+    "eyJaaaaaa." * 900,
+    "GB12 ABCD " * 900,
+    "-----BEGIN A PRIVATE KEY-----" * 300,
+    "пароль для " * 800,
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_no_text_takes_long(text):
+    began = time.process_time()
+    redact(text)
+    assert time.process_time() - began < 0.05, text[:20]

@@ -185,3 +185,15 @@ async def test_forget_request_counts_what_went(start):
         await server.say("plain talk")
         assert await server.ask(Forget("A")) == [Forgotten(3)]
         assert await server.ask(Forget("A")) == [Forgotten(0)]
+
+
+async def test_endless_words_are_cut_and_do_not_hold_up_the_loop(start):
+    async with start(memory__consent=True) as server:
+        endless = "remember that " + "a-b1 " * 400_000
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await server.say(endless, endless)
+        await server.recall(endless)
+        assert loop.time() - began < 5
+        [(prompt, answer)] = await server.rows("SELECT length(prompt), length(answer) FROM turns")
+        assert max(prompt, answer) <= 8_000

@@ -15,10 +15,10 @@ _LABELLED = re.compile(rf"\b{_LABEL}{_LINK}\s*[^\n]+", re.IGNORECASE)
 _BARE_LABELLED = re.compile(rf"\b{_LABEL}\s+(?=\S*[\d_#$%&*@!])\S{{3,}}", re.IGNORECASE)
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{8,}"
+    r"|\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{8,}"
     r"|\bAKIA[0-9A-Z]{12,}|\bgh[pousr]_\w{16,}|\bxox[abpr]-[\w-]{8,}|\bAIza[\w-]{20,}|\bglpat-[\w-]{12,}"
     r"|\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?"
-    r"|\b(?=[\w+/=-]*[A-Za-z])(?=[\w+/=-]*\d)[A-Za-z0-9+/_=-]{24,}",
+    r"|(?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_=-]*+(?<=[A-Za-z0-9+/_=-]{24}))(?=[^A-Za-z\s]*[A-Za-z])(?=[^\d\s]*\d)[A-Za-z0-9+/_=-]{24,}",
     re.DOTALL,
 )
 _DIGITS = re.compile(r"(?<!\d)\d(?:[ \u00a0.-]?\d){12,18}(?!\d)")

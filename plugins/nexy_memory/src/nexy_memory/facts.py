@@ -17,6 +17,7 @@ _DAY_SECONDS = 86_400.0
 _EMBED_SHARE = 0.6
 """Of the time a question may wait, for its embedding; the rest is for the database."""
 _BACKFILL_ROWS = 50
+_QUESTION_CHARS_MAX = 1_000
 
 
 class Facts:
@@ -29,6 +30,7 @@ class Facts:
 
     async def recall(self, user: str, text: str, command: Command) -> list[Fact]:
         """What helps to answer ``text``, best first, within the budgets."""
+        text = text[:_QUESTION_CHARS_MAX]
         vector = None if command.ask is Ask.OVERVIEW else await self._question(text)
         limit = self._settings.get("memory.facts_max", int)
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 import attrs
 
 from nexy_core import Exchange
+from nexy_memory.confidential import redact
 
 EXCHANGE_CHARS_MAX = 8_000
+_SECRET_CHARS_MAX = 500
 _BYTES_PER_TOKEN = 4
 
 
@@ -167,6 +169,9 @@ def _cut(text: str, tokens_max: int) -> str:
     return f"{kept}…" if kept else ""
 
 
-def shortened(text: str) -> str:
-    """At most ``EXCHANGE_CHARS_MAX`` characters: one endless answer must not fill the memory."""
-    return text[:EXCHANGE_CHARS_MAX]
+def kept(text: str) -> str:
+    """What may be kept of ``text``: its first ``EXCHANGE_CHARS_MAX`` characters without secrets.
+
+    Looked at a little further than is kept, or half of a secret at the cut would pass.
+    """
+    return redact(text[: EXCHANGE_CHARS_MAX + _SECRET_CHARS_MAX])[:EXCHANGE_CHARS_MAX]

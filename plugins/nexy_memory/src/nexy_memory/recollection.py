@@ -22,7 +22,7 @@ from nexy_core import (
 )
 from nexy_memory import commands, embedding, keys, memories, outbox, rows
 from nexy_memory.commands import FORGETTING, Ask, Command
-from nexy_memory.confidential import holds_secret, redact
+from nexy_memory.confidential import holds_secret
 from nexy_memory.consents import Answer, Consents
 from nexy_memory.database import Database, now
 from nexy_memory.digest import Digest
@@ -33,7 +33,7 @@ from nexy_memory.forgetting import Forgetting
 from nexy_memory.housekeeping import Housekeeping
 from nexy_memory.model import BackgroundModel
 from nexy_memory.parked import Parked
-from nexy_memory.recent import Recent, Remembered, shortened, within_budget
+from nexy_memory.recent import Recent, Remembered, kept, within_budget
 from nexy_memory.shared import database_status
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Recollection:
         if command.ask in FORGETTING:  # itself not kept: it may say what is to be forgotten
             await self._forgetting.carry_out(user, command)
             return
-        exchange = Exchange(shortened(redact(request.prompt)), shortened(redact(request.answer)), request.cut)
+        exchange = Exchange(kept(request.prompt), kept(request.answer), request.cut)
         turn = Remembered(exchange, request.session_id, request.turn_id, request.generation, now())
         self._recent.add(user, turn)
         self._summarise(user)
