@@ -42,6 +42,7 @@ def test_the_wheel_keeps_the_contract(site, name, tmp_path):
     assert "15 rules checked, 0 broken" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["espeak", "notes"])
 def test_its_own_tests_pass(site, name, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "-p", "no:cacheprovider", "tests"]

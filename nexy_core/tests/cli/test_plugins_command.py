@@ -66,9 +66,8 @@ def test_new_does_not_overwrite(tmp_path):
     assert "already" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "role", [pytest.param(role, marks=[pytest.mark.long] if role != "tts" else []) for role in ROLES]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("role", ROLES)
 def test_a_new_project_builds_and_keeps_every_rule(tmp_path, role):
     made = nexy("plugins", "new", f"my-{role}", "--role", role, "--license", "mit", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
