@@ -102,3 +102,10 @@ def test_an_unreachable_model_is_a_clear_failure(tmp_path):
     assert "unavailable" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "sk-secret-canary-123" not in done.stdout + done.stderr
+
+
+def test_a_full_disk_under_the_answer_is_named(scripted, tmp_path):
+    done = nexy("ask", "say Hi.", "--server", scripted.address, "--out", "/dev/full", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "/dev/full" in done.stderr
+    assert "Traceback" not in done.stderr
