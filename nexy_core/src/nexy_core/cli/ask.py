@@ -1,6 +1,7 @@
 """``nexy ask``: one question, its answer seen and heard."""
 
 import asyncio
+import io
 import shutil
 import subprocess
 import sys
@@ -119,10 +120,12 @@ def _write(out: Path, answer: Answer) -> None:
     import numpy as np
     import soundfile
 
+    wav = io.BytesIO()
+    soundfile.write(wav, np.frombuffer(bytes(answer.pcm), dtype="<i2"), SAMPLE_RATE_HZ, "PCM_16", format="WAV")
     try:
-        soundfile.write(out, np.frombuffer(bytes(answer.pcm), dtype="<i2"), SAMPLE_RATE_HZ, subtype="PCM_16")
-    except (OSError, soundfile.LibsndfileError) as error:
-        fail(f"{out} cannot be written: {error}", EXIT_FAILED)
+        out.write_bytes(wav.getvalue())
+    except OSError as error:
+        fail(f"{out} cannot be written: {error.strerror}", EXIT_FAILED)
 
 
 def _figures(answer: Answer) -> None:
