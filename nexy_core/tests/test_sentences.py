@@ -285,6 +285,37 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         assert split(text, step=step, eager=True)[0] == first
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [  # each side of every count of words or characters
+        ("Very well, that is fine by me.", None),
+        ("Very well then, that is fine by me.", "Very well then, "),
+        ("Big old men saw red cats because dogs were away.", None),
+        ("Big old men saw red cats eat because dogs were away.", "Big old men saw red cats eat "),
+        ("Big old men saw red cats eat good food under boats.", None),
+        ("Big old men saw red cats eat good food daily under boats.", "Big old men saw red cats eat good food daily "),
+        ("Big old men saw red cats eat good food one cold wet dark", None),
+        ("Big old men saw red cats eat good food one cold wet dark winter day.", None),
+        ("Big old men saw red cats eat good food one cold wet dark winter day today.", "..."),
+        ("好的好的，我们去公园吧。", None),
+        ("好的好的好，我们去公园吧。", "好的好的好，"),
+        ("（好的好的好，我们）去公园吧。", None),
+        ("# One two three four, five six seven", None),
+        ("> one two three four, five six seven", None),
+        ("a) one two three four, five six seven", None),
+        ("Big old men saw red cats eat the because dogs were away.", None),
+        ("Big old men saw Red Cats Eat because dogs were away.", None),
+        ("Big old men — red cats and dogs.", "Big old men — "),
+    ],
+)
+def test_a_first_piece_has_enough_words_and_stands_at_a_safe_place(text: str, first: str | None) -> None:
+    whole, pieces = split(text), split(text, eager=True)
+    if first == "...":
+        assert len(pieces[0].split()) == 14
+    else:
+        assert pieces[0] == (first or whole[0])
+
+
 def test_only_the_first_piece_is_cut_early() -> None:
     text = "Yes. When all is said and done, we go."
     assert split(text, eager=True) == split(text)
