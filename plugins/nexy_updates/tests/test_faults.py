@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -294,6 +295,29 @@ async def test_bit_rot_is_found_and_the_file_no_longer_served(world):
         assert (await site.get(release.artifact.path))[0].status == 200
 
 
+async def test_a_scrub_does_not_excuse_what_a_download_met_meanwhile(world, monkeypatch):
+    release = world.publish("1.0")
+    async with world.serving() as site:
+        held = site.capability._keeper
+        path = world.layout.object(release.artifact.sha256)
+        hashing, go_on = threading.Event(), threading.Event()
+
+        def slow(artifact):
+            hashing.set()
+            go_on.wait(20)
+            return artifact.sha256
+
+        monkeypatch.setattr(keeper.Keeper, "_hash", lambda _, artifact: slow(artifact))
+        scrub = asyncio.create_task(held.scrub())
+        await asyncio.to_thread(hashing.wait, 20)
+        path.chmod(0o644)
+        path.write_bytes(b"short")
+        assert (await site.get(release.artifact.path))[0].status == 503
+        go_on.set()
+        await scrub
+        assert "size" in site.capability.status().reason
+
+
 async def test_an_artifact_that_shrinks_while_served_is_not_sent(world):
     release = world.publish("1.0")
     async with world.serving() as site:
@@ -302,7 +326,7 @@ async def test_an_artifact_that_shrinks_while_served_is_not_sent(world):
         path.write_bytes(b"short")
         response, _ = await site.get(release.artifact.path)
         assert response.status == 503
-        assert "size" in site.capability.status().reason
+        assert "is not available" in site.capability.status().reason  # as the download or the scrub says it
         assert await site.offered() == "1.0"
 
 

@@ -120,8 +120,9 @@ class Keeper:
         """Read every offered artifact, slowly, in a thread: what a disk loses is noticed before a client does."""
         snapshot = self.snapshot
         for artifact in tuple(snapshot.offered_artifacts()) if snapshot else ():
+            known = self._bad.get(artifact.sha256)
             try:
-                self._judge(artifact, await self.in_thread(self._hash, artifact))
+                self._judge(artifact, await self.in_thread(self._hash, artifact), known)
             except (OSError, StoreError) as error:
                 self.artifact_trouble(artifact, words(error))
         self._scrubbed_at, self._scrubbed_seq = time.monotonic(), snapshot.seq if snapshot else 0
@@ -129,10 +130,12 @@ class Keeper:
     def _hash(self, artifact: Artifact) -> str:
         return hash_file(self.layout.object(artifact.sha256), lambda _: time.sleep(SCRUB_PAUSE_SECONDS))
 
-    def _judge(self, artifact: Artifact, found: str) -> None:
+    def _judge(self, artifact: Artifact, found: str, known: str | None) -> None:
+        """``known`` is the trouble from before the hashing: what a download met meanwhile is newer, and stays."""
         if found == artifact.sha256:
             self._rotten.discard(artifact.sha256)
-            self.artifact_trouble(artifact, "")
+            if self._bad.get(artifact.sha256) == known:
+                self.artifact_trouble(artifact, "")
         else:
             self._rotten.add(artifact.sha256)
             self.artifact_trouble(artifact, ROTTEN)
