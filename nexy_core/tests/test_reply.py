@@ -376,3 +376,10 @@ def test_any_answer_is_heard_the_same_however_it_is_cut(answer: str, step: int) 
 )
 def test_text_without_braces_and_backticks_arrives_whole(answer: str, step: int) -> None:
     assert hear(answer, step=step).text == answer
+
+
+@pytest.mark.long
+@settings(max_examples=6000, deadline=None)
+@given(ANSWERS, st.integers(1, 9))
+def test_many_more_answers_do_not_depend_on_how_they_are_cut(answer: str, step: int) -> None:
+    assert hear(answer, step=step) == hear(answer)

@@ -358,3 +358,13 @@ def test_nothing_that_cannot_be_spoken_stands_alone_before_text(text: str) -> No
     for piece, following in itertools.pairwise(pieces):
         if not isinstance(piece, Code) and not isinstance(following, Code):
             assert any(char.isalnum() for char in piece), pieces
+
+
+@pytest.mark.long
+@settings(max_examples=6000, deadline=None)
+@given(TEXTS, st.booleans(), st.sampled_from([20, 40, 100, 300]), st.integers(0, 999))
+def test_many_more_texts_do_not_depend_on_their_arrival(text, eager, max_chars, seed) -> None:
+    whole = split(text, eager=eager, max_chars=max_chars)
+    assert "".join(whole) == text
+    assert split(text, step=1, eager=eager, max_chars=max_chars) == whole
+    assert split(text, seed=seed, eager=eager, max_chars=max_chars) == whole
