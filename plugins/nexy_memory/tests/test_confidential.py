@@ -21,6 +21,9 @@ SECRETS = [
     ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "eyJzdWI"),
     ("my seed phrase is witch collapse practice feed shame", "collapse"),
     ("CVV: 123", "123"),
+    ("the recovery code is blue lion", "lion"),
+    ("my access tokens are alpha", "alpha"),
+    ("сид-фраза: кот дом", "кот"),
 ]
 PLAIN = [
     "my phone number is 555 0199",

@@ -56,6 +56,12 @@ _PATTERNS = (
     (Ask.REMEMBER, r"(?:remember|don't forget) (?P<text>(?:i|i'm|i've|my|we|our|to) .+)"),
     (Ask.REMEMBER, r"(?:запомни|запиши|имей в виду|не забудь|учти)(?:те)?(?:,? что |: ?|, ?| )(?P<text>.+)"),
 )  # fmt: skip
+# Nearly nothing that is said asks anything of memory: one look instead of twenty.
+_MAY_ASK = re.compile(
+    r"remember|forget|erase|delete|keep in mind|make a note|know about me|tell me about me|have i told"
+    r"|помн|помин|забу|забы|сотри|удали|запиши|имей в виду|учти|знаешь",
+    re.IGNORECASE,
+)
 _OVERVIEW = re.compile(
     r"what (?:do|can) you (?:know|remember|tell me) about me|what have i told you|что ты (?:обо мне |про меня )?(?:знаешь|помнишь)(?: обо мне| про меня)?",
     re.IGNORECASE,
@@ -70,6 +76,8 @@ COMMAND_CHARS_MAX = 2_000
 def parse(prompt: str) -> Command:
     """What ``prompt`` asks for; a question never asks for anything."""
     text = " ".join(prompt[:COMMAND_CHARS_MAX].translate(_TYPOGRAPHIC).split())
+    if not _MAY_ASK.search(text):
+        return Command(Ask.NOTHING)
     if _OVERVIEW.fullmatch(text.rstrip("?!. ")):
         return Command(Ask.OVERVIEW)
     if text.endswith("?"):

@@ -38,12 +38,20 @@ def _iban(text: str) -> bool:
     return int("".join(str(int(letter, 36)) for letter in moved)) % _NINETY_SEVEN == 1
 
 
+# What every pattern above needs: most talk has none of it, and is told apart in a tenth of the time.
+_SHAPE_HINT = re.compile(r"\d|BEGIN |[spr]k[-_]|AKIA|gh[pousr]_|xox|AIza|glpat|eyJ")
+_LABEL_HINT = re.compile(r"pass|pin|cv[vc]|code|key|token|phrase|парол|пин|код|ключ|токен|фраз")
+
+
 def redact(text: str) -> str:
     """``text`` with every secret replaced by ``WITHHELD``."""
-    text = _SHAPES.sub(WITHHELD, text)
-    text = _DIGITS.sub(lambda found: WITHHELD if _luhn(found[0]) else found[0], text)
-    text = _IBAN.sub(lambda found: WITHHELD if _iban(found[0]) else found[0], text)
-    return _BARE_LABELLED.sub(WITHHELD, _LABELLED.sub(WITHHELD, text))
+    if _SHAPE_HINT.search(text):
+        text = _SHAPES.sub(WITHHELD, text)
+        text = _DIGITS.sub(lambda found: WITHHELD if _luhn(found[0]) else found[0], text)
+        text = _IBAN.sub(lambda found: WITHHELD if _iban(found[0]) else found[0], text)
+    if _LABEL_HINT.search(text.casefold()):
+        text = _BARE_LABELLED.sub(WITHHELD, _LABELLED.sub(WITHHELD, text))
+    return text
 
 
 def holds_secret(text: str) -> bool:
