@@ -105,6 +105,12 @@ def plugin(session: nox.Session, name: str) -> None:
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """Each member's wheel and sdist: the same when built twice, typed, accepted. `-- NAME DIST` keeps it."""
+    session.run("python", ".ci/release.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against baselines: all, or those named (`nox -s bench -- transport`)."""
     session.run(sys.executable, "-m", "benchmarks", *session.posargs)
