@@ -147,3 +147,27 @@ def test_starts_within_two_seconds_of_a_fake_start(start_scripted):
     started = time.monotonic()
     start_scripted()
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"session_id": "SESSION_ID", "command": "format_disk", "args": {}}',
+        '{"session_id": "SESSION_ID", "command": "open_app", "args": {"app_name": 5}}',
+        '{"session_id": "SESSION_ID", "command": "open_app", "args": {"app_name": "Telegram"}}',
+        '{"nothing": "to say"}',
+    ],
+)
+def test_a_reply_with_nothing_to_say_says_that_it_cannot(scripted_stub, reply):
+    answer = ask(scripted_stub, f"json {reply}")
+    assert answer.error is None
+    assert answer.text == "Sorry, I can't do that here."
+    assert all(answer.audio)
+    assert answer.actions == []
+
+
+def test_a_code_block_is_shown_and_not_spoken(scripted_stub):
+    answer = ask(scripted_stub, "say Here it is.\n\n```python\nprint(1)\n```\n\nThat was all.")
+    code = next(number for number, piece in enumerate(answer.pieces) if "print(1)" in piece)
+    assert answer.audio[code] == b""
+    assert all(sound for number, sound in enumerate(answer.audio) if number != code)

@@ -15,7 +15,7 @@ from nexy_core.host import Host, Parts
 from nexy_core.language import detect
 from nexy_core.ports import ActionOut, Commit, TurnOutput
 from nexy_core.reply import ActionReply, ReplyNote, ReplyParser, SpokenText
-from nexy_core.sentences import SentenceSplitter
+from nexy_core.sentences import Code, SentenceSplitter
 from nexy_core.settings import LiveSettings
 from nexy_core.streams import closing, lookahead
 from nexy_core.trace import TurnTrace
@@ -58,6 +58,7 @@ class Turn:
     delivered: Delivered = attrs.field(factory=Delivered)
     usage: ModelUsage | None = None
     _action: ActionReply | None = None
+    _noted: bool = False
     _degraded: set[str] = attrs.field(factory=set)
 
     async def run(self) -> None:
@@ -125,15 +126,16 @@ class Turn:
 
     async def _texts(self, prompt: Prompt) -> AsyncGenerator[str]:
         parser = ReplyParser(session_id=self.commit.session_id, actions=self.stage.host.actions())
+        spoken = False
         async with closing(self._deltas(prompt)) as deltas:
             async for delta in deltas:
-                for part in parser.feed(delta):
-                    if text := self._take(part):
-                        yield text
-        for part in parser.close():
-            if text := self._take(part):
-                yield text
-        if self._action is not None and not self._action.text.strip() and not self._forwarding():
+                for text in filter(None, map(self._take, parser.feed(delta))):
+                    spoken = spoken or bool(text.strip())
+                    yield text
+        for text in filter(None, map(self._take, parser.close())):
+            spoken = spoken or bool(text.strip())
+            yield text
+        if not spoken and (self._noted if self._action is None else not self._forwarding()):
             yield self._phrase("turn.phrases.cannot_do")
 
     def _take(self, part: SpokenText | ActionReply | ReplyNote) -> str:
@@ -142,11 +144,13 @@ class Turn:
                 return text
             case ActionReply():
                 self._action = self._action or part
-            case ReplyNote(reason=reason):
-                self._note(Decision.NOTE, reason)
+            case ReplyNote():
+                self._noted = True
+                self._note(Decision.NOTE, part.reason, part.level)
         return ""
 
-    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str]:
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[tuple[str, bool]]:
+        """(a piece with something to read, whether it is code); blank ones go with the next."""
         splitter = SentenceSplitter(max_chars=self.stage.settings.get("turn.max_sentence_chars", int))
         blank = ""
         async with closing(self._texts(prompt)) as texts:
@@ -154,22 +158,22 @@ class Turn:
                 for piece in splitter.feed(text):
                     blank += piece
                     if blank.strip():
-                        yield blank
+                        yield blank, isinstance(piece, Code)
                         blank = ""
         for piece in splitter.close():
             blank += piece
             if blank.strip():
-                yield blank
+                yield blank, isinstance(piece, Code)
                 blank = ""
 
     async def _sentences(self, prompt: Prompt) -> AsyncGenerator[Sentence]:
         index = 0
         async with closing(self._pieces(prompt)) as pieces:
-            async for piece in pieces:
+            async for piece, is_code in pieces:
                 self.trace.mark("first_sentence")
                 language = detect(piece, self.language)
-                sentence = Sentence(self.commit.turn_id, index, piece, piece, language)
-                yield await self._filtered(sentence)
+                sentence = await self._filtered(Sentence(self.commit.turn_id, index, piece, piece, language))
+                yield attrs.evolve(sentence, spoken="") if is_code else sentence
                 index += 1
 
     async def _filtered(self, sentence: Sentence) -> Sentence:
@@ -270,6 +274,6 @@ class Turn:
             self.trace.note(f"degrade: {reason}")
             self.stage.log.write(Decision.DEGRADE, scope="turn", turn=self.commit.turn_id, reason=reason)
 
-    def _note(self, decision: Decision, reason: str) -> None:
+    def _note(self, decision: Decision, reason: str, level: str = "INFO") -> None:
         self.trace.note(f"{decision}: {reason}")
-        self.stage.log.write(decision, scope="turn", turn=self.commit.turn_id, reason=reason)
+        self.stage.log.write(decision, level=level, scope="turn", turn=self.commit.turn_id, reason=reason)
