@@ -97,7 +97,9 @@ class Turn:
         try:
             async with asyncio.timeout(self._seconds("turn.recall_timeout_seconds")):
                 async with closing(memory.process(request)) as events:
-                    known.extend([event async for event in events if isinstance(event, Fact | Exchange)])
+                    async for event in events:
+                        if isinstance(event, Fact | Exchange):
+                            known.append(event)  # noqa: PERF401  # what came in time is kept
         except TimeoutError:
             self._degrade("recall_late")
         except NexyError as error:

@@ -80,18 +80,17 @@ class Workflows:
 
     def _after(self, turn: Turn, *, cut: bool) -> None:
         commit, usage = turn.commit, turn.usage
-        if answer := turn.delivered.text():
-            remember = Remember(
-                hardware_id=commit.hardware_id,
-                session_id=commit.session_id,
-                turn_id=commit.turn_id,
-                generation=commit.generation,
-                prompt=commit.prompt,
-                answer=answer,
-                cut=cut,
-                language=turn.language,
-            )
-            self._later(self._remember(remember), commit.hardware_id)
+        remember = Remember(  # also without an answer: the prompt may ask to forget
+            hardware_id=commit.hardware_id,
+            session_id=commit.session_id,
+            turn_id=commit.turn_id,
+            generation=commit.generation,
+            prompt=commit.prompt,
+            answer=turn.delivered.text(),
+            cut=cut,
+            language=turn.language,
+        )
+        self._later(self._remember(remember), commit.hardware_id)
         if usage is not None:
             stored = StoreUsage(
                 hardware_id=commit.hardware_id,

@@ -30,8 +30,8 @@ async def bare(tmp_path):
     await site.cleanup()
 
 
-async def test_an_empty_folder_is_a_degraded_site_that_says_so(bare):
-    assert bare.status().health is Health.DEGRADED
+async def test_a_store_that_nobody_set_up_is_no_trouble_and_its_site_says_what_is_missing(bare):
+    assert bare.status().health is Health.READY
     assert "nothing has been published" in bare.status().reason
     async with (
         aiohttp.ClientSession(f"http://127.0.0.1:{bare.port}") as client,

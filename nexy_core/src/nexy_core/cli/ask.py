@@ -45,15 +45,18 @@ class Answer:
 @click.option("--local", is_flag=True, help="Answer inside this process, without a server.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the speech to this WAV file.")
 @click.option("--mute", is_flag=True, help="Do not play the speech.")
+@click.option("--device", default="", help="Ask as this device, which memory knows again (default: a new one).")
 @click.option("--screenshot", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An image to send.")
-def ask(prompt: str, server: str, *, local: bool, out: Path | None, mute: bool, screenshot: Path | None) -> None:
+def ask(
+    prompt: str, server: str, device: str, *, local: bool, out: Path | None, mute: bool, screenshot: Path | None
+) -> None:
     """Ask PROMPT; print the answer as it streams and play it, or write it to a file."""
     if not prompt.strip():
         fail('ask what? For example: nexy ask "What is the capital of France?"', 2)
     image = screenshot.read_bytes() if screenshot else None
     player = None if out or mute else start_player()
     try:
-        answer = asyncio.run(_ask(prompt, server, image, player, local=local))
+        answer = asyncio.run(_ask(prompt, server, device, image, player, local=local))
     except ClientError as error:
         fail(_explain(error, server), EXIT_FAILED)
     finally:
@@ -66,7 +69,7 @@ def ask(prompt: str, server: str, *, local: bool, out: Path | None, mute: bool, 
 
 
 async def _ask(
-    prompt: str, server: str, image: bytes | None, player: subprocess.Popen[bytes] | None, *, local: bool
+    prompt: str, server: str, device: str, image: bytes | None, player: subprocess.Popen[bytes] | None, *, local: bool
 ) -> Answer:
     async with AsyncExitStack() as exits:
         if local:
@@ -74,7 +77,7 @@ async def _ask(
 
             click.echo("Loading the model and the voice …", err=True)
             server = (await exits.enter_async_context(local_server())).grpc
-        client = await exits.enter_async_context(Client(server or configured_address()))
+        client = await exits.enter_async_context(Client(server or configured_address(), hardware_id=device))
         answer = Answer()
         async with closing(client.ask(prompt, screenshot=image)) as events:
             async for event in events:

@@ -13,6 +13,7 @@ from aiohttp import web
 from nexy_core.config import Config
 from nexy_core.decisions import DecisionLog
 from nexy_core.errors import ConfigError
+from nexy_core.events import Health
 from nexy_core.host import Host
 from nexy_core.http.console_site import Console
 from nexy_core.metrics import Metrics
@@ -23,6 +24,7 @@ from nexy_core.transport.stream import Desk
 
 HEALTH_MAX_AGE = "max-age=30"  # C22
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
+UNWELL = frozenset({Health.DEGRADED, Health.FAILED})
 LOOPBACK_NAMES = LOOPBACK_PEERS | {"localhost"}
 SHOWN_TURNS = 100
 WELL = frozenset({Phase.SERVING, Phase.DISABLED})
@@ -50,7 +52,8 @@ class StatusSources:
             return "draining"
         if not self.host.ready():
             return "not_ready"
-        return "ok" if all(plugin.state in WELL for plugin in self.host.states()) else "degraded"
+        well = all(plugin.state in WELL and plugin.health not in UNWELL for plugin in self.host.states())
+        return "ok" if well else "degraded"
 
     async def status(self) -> dict[str, Any]:
         """Everything an operator asks first. No secret, no id."""

@@ -155,4 +155,11 @@ class UpdateSite(UpdateFeed):
             "releases": len(snapshot.artifacts) if snapshot else 0,
             "downloads": self._site.downloads.running if self._site else 0,
         }
-        return Status(Health.DEGRADED if reason else Health.READY, reason, figures)
+        from nexy_updates.keeper import NOTHING_YET
+
+        well = not reason or (reason == NOTHING_YET and not self._asked_for())
+        return Status(Health.READY if well else Health.DEGRADED, reason, figures)
+
+    def _asked_for(self) -> bool:
+        """Whether the operator has set updates up; until then an empty store is no trouble."""
+        return bool(self._settings.get("update.dir", str) or self._settings.get("update.public_keys", list))

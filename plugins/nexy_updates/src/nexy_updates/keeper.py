@@ -29,6 +29,7 @@ CLOSE_SECONDS = 1.0
 CLOCK_TOLERANCE = timedelta(days=1)
 SECONDS_PER_HOUR = 3600
 ROTTEN = "its bytes are not the published ones; publish the same file again"
+NOTHING_YET = "nothing has been published in the update folder yet"
 SCRUB_RETRY_SECONDS = 60
 SCRUB_PAUSE_SECONDS = 0.004
 """After each MiB, so that hashing takes a fraction of one core."""
@@ -150,7 +151,7 @@ class Keeper:
         try:
             reason = self._take(await self.in_thread(self._look))
         except FileNotFoundError:
-            reason = "nothing has been published in the update folder yet"
+            reason = NOTHING_YET
         except OSError as error:
             reason = f"the update folder cannot be read: {words(error)}"
         except StoreError as error:
