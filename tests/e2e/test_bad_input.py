@@ -35,9 +35,7 @@ def nexy(*arguments, cwd, **environ):
 )
 def test_serve_names_what_is_wrong_where_and_what_to_do(tmp_path, environ, words):
     environ = {key: value for key, value in environ.items() if value}
-    done = nexy(
-        "serve", cwd=tmp_path, NEXY_PLUGINS__LLM__ENABLED="false", NEXY_PLUGINS__TTS__ENABLED="false", **environ
-    )
+    done = nexy("serve", cwd=tmp_path, **environ)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     message = done.stderr.split("nexy:", 1)[1]

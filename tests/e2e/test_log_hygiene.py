@@ -104,7 +104,8 @@ def test_the_metrics_at_shutdown_are_those_of_the_log(spoken):
     printed, _ = spoken
     lines = [parse_line(line) for line in printed]
     (last,) = [line for line in lines if line.decision is Decision.METRICS][-1:]
-    counted = tally(lines[: lines.index(last)])
+    first = next(number for number, line in enumerate(lines) if line.scope == "plugins")  # metrics begin with the parts
+    counted = tally(lines[first : lines.index(last)])
     figures = last.ctx
     assert figures["calls"] == counted.ended()
     assert figures["error_rate"]["StreamAudio"] == pytest.approx(counted.error_rate("StreamAudio"), abs=1e-4)

@@ -110,6 +110,41 @@ async def test_an_interrupt_ends_the_turn_with_interrupted_then_cancelled(runnin
         assert not again.interrupted_sessions
 
 
+async def test_a_turn_that_is_stopped_in_the_middle_of_a_write_still_ends_with_its_message(running):
+    async with running() as server, Stub(server.address) as stub:
+        for _ in range(20):
+            call = stub.StreamAudio(iter([commit("flood")]))
+            await call.read()
+            (stream,) = server.desk.streams
+            while not stream.output.writing_since:
+                await asyncio.sleep(0)
+            await stub.InterruptSession(pb.InterruptRequest(hardware_id=DEVICE))
+            messages, error = await asyncio.wait_for(all_of(call), 10)
+            assert messages[-1].end_message == "INTERRUPTED"
+            assert error.error_type is ErrorType.CANCELLED_BY_USER
+
+
+async def test_a_turn_that_is_superseded_in_the_middle_of_a_write_gives_way(running):
+    async with running() as server, Stub(server.address) as stub:
+        call = stub.StreamAudio()
+        session = str(uuid.uuid4())
+        for number in range(20):
+            await call.write(commit("flood", session))
+            while (await call.read()).WhichOneof("content") != "audio_chunk":
+                pass
+            (stream,) = server.desk.streams
+            while not stream.output.writing_since:
+                await asyncio.sleep(0)
+            await call.write(commit(f"say {number}", session))
+            while (message := await asyncio.wait_for(call.read(), 10)).WhichOneof("content") == "audio_chunk":
+                pass
+            assert message.end_message == "SUPERSEDED"
+            assert (await call.read()).text_chunk == f"You said say {number}. "
+            assert (await call.read()).WhichOneof("content") == "audio_chunk"
+            assert (await call.read()).end_message == "COMPLETED"
+        call.cancel()
+
+
 async def test_an_interrupt_leaves_other_devices_alone(running):
     async with running() as server, Stub(server.address) as stub:
         call = stub.StreamAudio(iter([commit("hang")]))
