@@ -145,5 +145,8 @@ async def _running(**changes):
     try:
         yield Running(f"127.0.0.1:{port}", desk, script, service, log, values)
     finally:
-        await server.stop(0)
+        await server.stop(0)  # returns before the handlers have ended
+        async with asyncio.timeout(10):
+            while desk.streams:
+                await asyncio.sleep(0.001)
         await interceptor.settled()

@@ -145,6 +145,19 @@ async def test_a_turn_that_is_superseded_in_the_middle_of_a_write_gives_way(runn
         call.cancel()
 
 
+async def test_collect_on_the_stream_of_a_turn_that_is_writing(running):
+    async with running() as server, Stub(server.address) as stub:
+        call, session = stub.StreamAudio(), str(uuid.uuid4())
+        await call.write(commit("flood", session))
+        for number in range(1, 30):
+            await call.write(commit("", session, phase=pb.REQUEST_PHASE_COLLECT, chunk_seq=number, chunk_text="so far"))
+            while (message := await asyncio.wait_for(call.read(), 10)).WhichOneof("content") == "audio_chunk":
+                pass
+            assert message.end_message == "COLLECT_ACCEPTED"
+        assert len(server.desk.turns) == 1
+        call.cancel()
+
+
 async def test_an_interrupt_leaves_other_devices_alone(running):
     async with running() as server, Stub(server.address) as stub:
         call = stub.StreamAudio(iter([commit("hang")]))

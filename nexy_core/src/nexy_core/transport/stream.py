@@ -15,10 +15,11 @@ from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
 from nexy_core.settings import LiveSettings
 from nexy_core.transport import codec, requests
-from nexy_core.transport.interceptors import Context, Failures, write_terminal
+from nexy_core.transport.interceptors import Context, Failures, write_last, write_terminal
 
 METHOD = "/streaming.StreamingService/StreamAudio"
 DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
+ACCEPTED = pb.StreamResponse(end_message=codec.COLLECT_ACCEPTED)
 LARGE_SCREENSHOT_CHARS = 128 * 1024  # decoding more than this would hold the loop
 
 
@@ -51,17 +52,24 @@ class Desk:
 class StreamOutput:
     """Writes a turn's messages; ``writing_since`` lets the sweep see a client that does not read."""
 
-    __slots__ = ("_context", "_transport", "writing_since")
+    __slots__ = ("_context", "_transport", "lock", "writing_since")
 
     def __init__(self, context: Context, action_transport: str) -> None:
         self._context = context
         self._transport = action_transport
+        self.lock = asyncio.Lock()  # gRPC takes one write at a time
         self.writing_since = 0.0
 
     async def _write(self, message: pb.StreamResponse) -> None:
-        self.writing_since = time.monotonic()
-        await self._context.write(message)
-        self.writing_since = 0.0
+        async with self.lock:
+            self.writing_since = time.monotonic()
+            await self._context.write(message)
+            self.writing_since = 0.0
+
+    async def accepted(self) -> None:
+        """Answer a COLLECT that came while the turn writes."""
+        async with self.lock:
+            await write_last(self._context, ACCEPTED)
 
     async def text(self, shown: str) -> str:
         safe, message = codec.text(shown)
@@ -173,9 +181,11 @@ class StreamCall:
         screen = (message.screen_width, message.screen_height)
         desk.collected.update((device, session), now, message.chunk_seq, text, message.screenshot, screen)
         trim(desk, now)
-        if self._turn is None:
-            self.idle_since = now
-        await self._context.write(pb.StreamResponse(end_message=codec.COLLECT_ACCEPTED))
+        if self._turn is not None and self.output is not None:
+            await self.output.accepted()
+            return
+        self.idle_since = now
+        await write_last(self._context, ACCEPTED)
 
     # --- turns ----------------------------------------------------------------------------------
 
@@ -236,7 +246,7 @@ class StreamCall:
             end = codec.SUPERSEDED
         self._turn = None
         self.idle_since = time.monotonic()
-        await self._context.write(pb.StreamResponse(end_message=end))
+        await write_last(self._context, pb.StreamResponse(end_message=end))
 
     async def _abandon_turn(self) -> None:
         """Stop the turn and wait for its ``finally`` blocks."""
