@@ -192,7 +192,7 @@ async def test_endless_words_are_cut_and_do_not_hold_up_the_loop(start):
         endless = "remember that " + "a-b1 " * 400_000
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await server.say(endless, endless)
+        await server.say(endless, endless, turn="endless")
         await server.recall(endless)
         assert loop.time() - began < 5
         [(prompt, answer)] = await server.rows("SELECT length(prompt), length(answer) FROM turns")
