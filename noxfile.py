@@ -48,6 +48,7 @@ def imports(session: nox.Session) -> None:
 def proto(session: nox.Session) -> None:
     """Stubs are what the .proto gives; the wire contract breaks no released client. `-- --write` regenerates."""
     session.run("python", ".ci/proto.py", *session.posargs)
+    session.run("python", ".ci/taxonomy.py", *session.posargs)
 
 
 @nox.session
