@@ -1,5 +1,6 @@
 """The end of a server (C24): every way to stop it, each within its grace."""
 
+import json
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ import grpc
 import pytest
 from nexy_core.errors import ErrorType
 from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
+from nexy_core.testing.fake_plugins import modules
 from nexy_core.testing.wire import Received, question
 
 GRACE_SECONDS = 5.0
@@ -99,6 +101,34 @@ def test_a_blocked_loop_is_ended_by_force(start_scripted):
     assert code == 1
     assert seconds < GRACE_SECONDS + 0.5
     assert any("decision=stop" in line and "forced" in line for line in server.lines)
+
+
+STUCK_VOICE = """
+import asyncio, time
+from nexy_core import SpeechSynthesizer, hookimpl
+
+class Voice(SpeechSynthesizer):
+    async def process(self, request):
+        await asyncio.to_thread(time.sleep, 60)
+        yield
+
+@hookimpl
+def nexy_capabilities(settings):
+    return [Voice()]
+"""
+
+
+def test_a_stuck_thread_holds_nobody_up(start_scripted, tmp_path):
+    (tmp_path / "stuck_voice.py").write_text(STUCK_VOICE)
+    plugins = json.dumps([*modules("llm", "memory", "filter", "interrupt", "updates"), "tts=stuck_voice"])
+    server = start_scripted(PYTHONPATH=str(tmp_path), NEXY_PLUGINS__MODULES=plugins)
+    turn = Running(server, "count 2")
+    code, seconds = stopped(server)
+    received, error = turn.end()
+    assert code == 1  # the thread is still in its call
+    assert seconds < GRACE_SECONDS + 0.5
+    assert received.error_message
+    assert error.error_type is ErrorType.UNAVAILABLE
 
 
 def test_a_second_signal_exits_at_once(start_scripted):
