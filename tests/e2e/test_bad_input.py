@@ -102,6 +102,14 @@ def test_an_unreachable_model_is_a_clear_failure(tmp_path):
     assert "sk-secret-canary-123" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("key", ["GRPC__PROT", "LLM__TEMPERATUR"])
+def test_ask_local_names_a_misspelt_setting_too(tmp_path, key):
+    done = nexy("ask", "hello", "--local", "--mute", cwd=tmp_path, **{f"NEXY_{key}": "1"})
+    assert done.returncode == 2
+    assert f"NEXY_{key}" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_full_disk_under_the_answer_is_named(scripted, tmp_path):
     done = nexy("ask", "say Hi.", "--server", scripted.address, "--out", "/dev/full", cwd=tmp_path)
     assert done.returncode == 1

@@ -75,7 +75,17 @@ class Server:
         self.traces = TraceRing(self.settings.get("turn.trace_ring", int))
 
     async def start(self) -> Listening:
-        """Load the plugins, warm them up, open the ports. Raises ``ConfigError`` for what the operator must mend."""
+        """Load the plugins, warm them up, open the ports.
+
+        Raises ``ConfigError`` for what the operator must mend; the plugins are down again then, and ``stop`` is not due.
+        """
+        try:
+            return await self._start()
+        except ConfigError:
+            await self.host.stop(self.settings.get("plugins.cleanup_timeout_seconds", float))
+            raise
+
+    async def _start(self) -> Listening:
         self._check_ports()
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(self.settings.get("grpc.max_workers", int), "nexy-blocking"))
@@ -246,12 +256,7 @@ async def _serve(config: Config, log: DecisionLog, announce: Callable[[Listening
         last_words=lambda: _last_words(server, log),
         reload=lambda: loop.call_soon_threadsafe(server.reload),
     ).install()
-    try:
-        listening = await server.start()
-    except ConfigError:
-        await server.host.stop(server.settings.get("plugins.cleanup_timeout_seconds", float))
-        raise
-    announce(listening)
+    announce(await server.start())
     await asked.wait()
     return EXIT_DRAINED if await server.stop() else EXIT_FORCED
 

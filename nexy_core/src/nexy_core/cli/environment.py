@@ -9,6 +9,7 @@ from nexy_core.decisions import DecisionLog
 from nexy_core.host import Host
 from nexy_core.server import Listening, Server
 
+CLOSE_SECONDS = 1.0
 # One process, for itself: any free port, nothing reachable from elsewhere, no update site.
 LOCAL = {
     "NEXY_GRPC__HOST": "127.0.0.1",
@@ -32,9 +33,12 @@ async def local_server() -> AsyncIterator[Listening]:
     """A whole server in this process, on free loopback ports."""
     config = Config.load(environ={**os.environ, **LOCAL})
     log = DecisionLog.open(config.live, console=False)
-    server = Server(config, log)
     try:
-        yield await server.start()
+        server = Server(config, log)
+        listening = await server.start()
+        try:
+            yield listening
+        finally:
+            await server.stop()
     finally:
-        await server.stop()
-        log.close(1.0)
+        log.close(CLOSE_SECONDS)
