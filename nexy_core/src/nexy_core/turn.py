@@ -14,7 +14,7 @@ from nexy_core.flags import Flags
 from nexy_core.host import Host, Parts
 from nexy_core.language import detect
 from nexy_core.ports import ActionOut, Commit, TurnOutput
-from nexy_core.reply import ActionReply, ReplyNote, ReplyParser, SpokenText
+from nexy_core.reply import ActionReply, ReplyEvent, ReplyNote, ReplyParser, SpokenText
 from nexy_core.sentences import Code, SentenceSplitter
 from nexy_core.settings import LiveSettings
 from nexy_core.streams import closing, lookahead
@@ -126,21 +126,26 @@ class Turn:
                         self._degrade("answer_too_long")
                         return
 
-    async def _texts(self, prompt: Prompt) -> AsyncGenerator[str]:
+    async def _replies(self, prompt: Prompt) -> AsyncGenerator[ReplyEvent]:
         parser = ReplyParser(session_id=self.commit.session_id, actions=self.stage.host.actions())
-        spoken = False
         async with closing(self._deltas(prompt)) as deltas:
             async for delta in deltas:
-                for text in filter(None, map(self._take, parser.feed(delta))):
+                for part in parser.feed(delta):
+                    yield part
+        for part in parser.close():
+            yield part
+
+    async def _texts(self, prompt: Prompt) -> AsyncGenerator[str]:
+        spoken = False
+        async with closing(self._replies(prompt)) as replies:
+            async for part in replies:
+                if text := self._take(part):
                     spoken = spoken or bool(text.strip())
                     yield text
-        for text in filter(None, map(self._take, parser.close())):
-            spoken = spoken or bool(text.strip())
-            yield text
         if not spoken and (self._noted if self._action is None else not self._forwarding()):
             yield self._phrase("turn.phrases.cannot_do")
 
-    def _take(self, part: SpokenText | ActionReply | ReplyNote) -> str:
+    def _take(self, part: ReplyEvent) -> str:
         match part:
             case SpokenText(text=text):
                 return text
@@ -151,22 +156,24 @@ class Turn:
                 self._note(Decision.NOTE, part.reason, part.level)
         return ""
 
-    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[tuple[str, bool]]:
-        """(a piece with something to read, whether it is code); blank ones go with the next."""
+    async def _cuts(self, prompt: Prompt) -> AsyncGenerator[str]:
         splitter = SentenceSplitter(max_chars=self.stage.settings.get("turn.max_sentence_chars", int))
-        blank = ""
         async with closing(self._texts(prompt)) as texts:
             async for text in texts:
                 for piece in splitter.feed(text):
-                    blank += piece
-                    if blank.strip():
-                        yield blank, isinstance(piece, Code)
-                        blank = ""
+                    yield piece
         for piece in splitter.close():
-            blank += piece
-            if blank.strip():
-                yield blank, isinstance(piece, Code)
-                blank = ""
+            yield piece
+
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[tuple[str, bool]]:
+        """(a piece with something to read, whether it is code); blank ones go with the next."""
+        blank = ""
+        async with closing(self._cuts(prompt)) as pieces:
+            async for piece in pieces:
+                blank += piece
+                if blank.strip():
+                    yield blank, isinstance(piece, Code)
+                    blank = ""
 
     async def _sentences(self, prompt: Prompt) -> AsyncGenerator[Sentence]:
         index = 0
