@@ -25,6 +25,7 @@ SETTINGS = {
     "backpressure.max_devices": 100,
     "backpressure.max_speech_backlog_seconds": 3.0,
     "backpressure.max_prompt_chars": 1000,
+    "backpressure.max_id_chars": 128,
     "backpressure.max_screenshot_bytes": 10_000,
     "backpressure.max_screenshot_pixels": 1280 * 720,
     "backpressure.collect_ttl_seconds": 30.0,
@@ -86,6 +87,8 @@ class Script:
         return [turn.turn_id for turn in live]
 
     async def greet(self, greeting):
+        if greeting.text == "raise":
+            raise ValueError("secret internals /etc/passwd")
         return Recording((b"\1\0" * 480, b"\2\0" * 480), 0.02, "server")
 
     async def report_usage(self, usage):

@@ -16,6 +16,7 @@ SETTINGS = LiveSettings(
         "local",
         {
             "backpressure.max_prompt_chars": 100,
+            "backpressure.max_id_chars": 128,
             "backpressure.max_screenshot_bytes": 10_000,
             "backpressure.max_screenshot_pixels": 1280 * 720,
         },
@@ -109,12 +110,12 @@ def test_any_bytes_are_an_image_or_a_clear_refusal(magic, rest):
 @pytest.mark.parametrize(
     ("check", "reason"),
     [
-        (lambda: requests.hardware_id("  "), "no_hardware_id"),
-        (lambda: requests.hardware_id("x" * 200), "bad_hardware_id"),
-        (lambda: requests.hardware_id("a\x00b"), "bad_hardware_id"),
+        (lambda: requests.hardware_id("  ", SETTINGS), "no_hardware_id"),
+        (lambda: requests.hardware_id("x" * 200, SETTINGS), "bad_hardware_id"),
+        (lambda: requests.hardware_id("a\x00b", SETTINGS), "bad_hardware_id"),
         (lambda: requests.session_id("", required=True), "no_session_id"),
         (lambda: requests.session_id("welcome_123", required=True), "bad_session_id"),
-        (lambda: requests.loose_session_id("a\nb"), "bad_session_id"),
+        (lambda: requests.loose_session_id("a\nb", SETTINGS), "bad_session_id"),
         (lambda: requests.prompt(" \n", SETTINGS), "no_prompt"),
         (lambda: requests.prompt("x" * 101, SETTINGS), "prompt_too_long"),
     ],
@@ -127,4 +128,4 @@ def test_bad_fields_say_why(check, reason):
 
 def test_the_oldest_clients_send_no_session_id():
     assert requests.session_id("", required=False) == ""
-    assert requests.loose_session_id("welcome_1700000000") == "welcome_1700000000"
+    assert requests.loose_session_id("welcome_1700000000", SETTINGS) == "welcome_1700000000"

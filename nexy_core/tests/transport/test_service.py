@@ -386,6 +386,15 @@ async def test_welcome_audio_says_what_it_is_first(running):
         assert (metadata.sample_rate, metadata.channels, metadata.duration_sec) == (48000, 1, 0.02)
 
 
+async def test_a_greeting_that_fails_unexpectedly_ends_with_its_message_too(running):
+    async with running() as server, Stub(server.address) as stub:
+        messages, error = await all_of(stub.GenerateWelcomeAudio(pb.WelcomeRequest(text="raise", session_id="tts_1")))
+        assert kinds(messages) == ["error_message"]
+        assert error.error_type is ErrorType.INTERNAL
+        assert "passwd" not in error.message + messages[0].error_message
+        assert server.desk.admission.slots_used == 0
+
+
 async def test_usage_is_stored(running):
     async with running() as server, Stub(server.address) as stub:
         response = await stub.ReportUsage(pb.UsageRequest(hardware_id="A", model="m", input_tokens=3, output_tokens=-4))

@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 
-from nexy_core.errors import NexyError
 from nexy_core.events import SAMPLE_RATE_HZ, StoreUsage
 from nexy_core.ports import Greeting
 from nexy_core.proto import streaming_pb2 as pb
@@ -15,8 +14,10 @@ from nexy_core.sessions import StopReason
 from nexy_core.transport import codec, requests
 from nexy_core.transport.interceptors import Context
 from nexy_core.transport.stream import Desk, StreamCall, trim
+from nexy_core.transport.terminal import write_terminal
 
 SERVICE = pb.DESCRIPTOR.services_by_name["StreamingService"].full_name
+WELCOME = f"/{SERVICE}/GenerateWelcomeAudio"
 SWEEP_SECONDS = 0.5
 MAX_SOURCE_CHARS = 128
 
@@ -50,7 +51,7 @@ class Service:
     async def interrupt_session(self, raw: pb.InterruptRequest | codec.Malformed, _: Context) -> pb.InterruptResponse:
         """Stop this device's turns. Never refused for load."""
         desk = self._desk
-        device = requests.hardware_id(codec.checked(raw).hardware_id)
+        device = requests.hardware_id(codec.checked(raw).hardware_id, desk.settings)
         running = {turn.live.turn_id: turn for turn in desk.turns.of_device(device)}
         chosen = await desk.orchestrator.interrupt(device, [turn.live for turn in running.values()])
         stopped = [
@@ -65,14 +66,17 @@ class Service:
         """Speak a text: metadata, audio, end."""
         try:
             await self._greet(codec.checked(raw), context)
-        except NexyError as error:
-            await context.write(codec.welcome_end(error))
-            raise
+        except Exception as error:  # the terminal message must be written whatever failed
+            if context.done():
+                raise
+            failure = self._desk.failures.classify(error, WELCOME)
+            await write_terminal(context, codec.welcome_end(failure))
+            raise failure from None
 
     async def _greet(self, request: pb.WelcomeRequest, context: Context) -> None:
         desk = self._desk
         desk.check_open()
-        session = requests.loose_session_id(request.session_id)
+        session = requests.loose_session_id(request.session_id, desk.settings)
         desk.admission.check_message(session or context.peer())
         if request.text.strip():
             requests.prompt(request.text, desk.settings)
@@ -99,11 +103,11 @@ class Service:
     async def report_usage(self, raw: pb.UsageRequest | codec.Malformed, _: Context) -> pb.UsageResponse:
         """Keep a client's token counts."""
         desk, request = self._desk, codec.checked(raw)
-        device = requests.hardware_id(request.hardware_id)
+        device = requests.hardware_id(request.hardware_id, desk.settings)
         desk.admission.check_message(device)
         usage = StoreUsage(
             hardware_id=device,
-            session_id=requests.loose_session_id(request.session_id),
+            session_id=requests.loose_session_id(request.session_id, desk.settings),
             source=request.source[:MAX_SOURCE_CHARS],
             model=request.model[:MAX_SOURCE_CHARS],
             input_tokens=max(request.input_tokens, 0),

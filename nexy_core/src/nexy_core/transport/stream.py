@@ -15,7 +15,8 @@ from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
 from nexy_core.settings import LiveSettings
 from nexy_core.transport import codec, requests
-from nexy_core.transport.interceptors import Context, Failures, write_last, write_terminal
+from nexy_core.transport.interceptors import Context, Failures
+from nexy_core.transport.terminal import write_last, write_terminal
 
 METHOD = "/streaming.StreamingService/StreamAudio"
 DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
@@ -166,7 +167,7 @@ class StreamCall:
 
     async def _handle(self, message: pb.StreamRequest) -> None:
         settings = self._desk.settings
-        device = requests.hardware_id(message.hardware_id)
+        device = requests.hardware_id(message.hardware_id, settings)
         session = requests.session_id(message.session_id, required=settings.get("session.require_session_id", bool))
         if message.phase == pb.REQUEST_PHASE_COLLECT:
             await self._collect(message, device, session)
