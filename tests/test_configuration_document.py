@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from nexy_core.config import Config
 from nexy_core.config.document import between_marks, markdown
+from nexy_core.core_settings import core_settings
 from nexy_core.decisions import DecisionLog
 from nexy_core.errors import ConfigError
 from nexy_core.host import Host
@@ -22,6 +23,21 @@ def test_the_table_is_the_code_s(tmp_path, monkeypatch):
     text = DOCUMENT.read_text(encoding="utf-8")
     remedy = "run: uv run nexy config docs --write docs/configuration.md"
     assert between_marks(text, markdown(config.declared)) == text, remedy
+
+
+def test_every_setting_of_the_core_is_read_somewhere():
+    """A setting that changes nothing misleads whoever sets it."""
+    members = [ROOT / "nexy_core" / "src", *(ROOT / "plugins").glob("*/src")]
+    declaring = {"core_settings.py", "core_settings_operations.py"}
+    files = [path for member in members for path in member.rglob("*.py") if path.name not in declaring]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    # Some are read through a table's prefix: f"backpressure.{name}", f"roles.{role}".
+    unread = [
+        setting.key
+        for setting in core_settings()
+        if setting.key not in source and f'"{setting.key.partition(".")[2]}"' not in source
+    ]
+    assert unread == []
 
 
 def test_the_example_of_mistakes_is_what_is_said(tmp_path):

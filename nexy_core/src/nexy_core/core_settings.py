@@ -86,15 +86,7 @@ def _http() -> tuple[Setting, ...]:
         Setting("http.host", str, LOOPBACK, "Address of the HTTP port.", by_env=HOST_BY_ENV, alias="HTTP_HOST"),
         port("http.port", 8080, "Health, status, metrics and console; 0 takes a free one.", "HTTP_PORT"),
         Setting("http.console", bool, False, "Serve the web console.", by_env={"local": True, "dev": True}),
-        Setting(
-            "http.status_details",
-            bool,
-            True,
-            "Tell the whole status; off: the state alone.",
-            live=True,
-        ),
         seconds("http.max_age_seconds", 30, "Cache-Control max-age of /health.", minimum=0, live=False),
-        seconds("http.request_timeout_seconds", 10, "End a request that takes longer.", live=False),
         Setting("update.host", str, LOOPBACK, "Address of the updates port.", by_env=HOST_BY_ENV, alias="UPDATE_HOST"),
         port("update.port", 8081, "The updates port; 0 takes a free one.", "UPDATE_PORT"),
     )
@@ -148,7 +140,6 @@ def _session() -> tuple[Setting, ...]:
             live=True,
         ),
         seconds("session.ttl_seconds", HOUR_SECONDS, "Forget a session that is idle for this long."),
-        count("session.max_sessions", 10_000, "Sessions kept at once; the longest idle goes first."),
     )
 
 
@@ -158,7 +149,6 @@ def _turn() -> tuple[Setting, ...]:
         count(table + "lookahead_pieces", 3, "Pieces the model may be ahead of the voice."),
         count(table + "max_sentence_chars", 400, "A longer sentence is cut.", minimum=20),
         count(table + "max_answer_chars", 20_000, "The rest of a longer answer is not delivered."),
-        count(table + "max_action_chars", 16_000, "A longer JSON answer is no action."),
         count(table + "audio_chunk_bytes", 4096, "Size of an audio chunk; it is made even.", minimum=2),
         seconds(table + "recall_timeout_seconds", 0.15, "Go on without memories that take longer."),
         seconds(table + "filter_timeout_seconds", 1, "Go on without a filter that takes longer for a piece."),

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import attrs
 
+BYTES_PER_FRAME = 2
 SAMPLE_RATE_HZ = 48_000
 """The rate of every ``AudioChunk``: released clients play nothing else."""
 

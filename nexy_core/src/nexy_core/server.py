@@ -77,7 +77,7 @@ class Server:
     async def start(self) -> Listening:
         """Load the plugins, warm them up, open the ports.
 
-        Raises ``ConfigError`` for what the operator must mend; the plugins are down again then, and ``stop`` is not due.
+        Raises ``ConfigError`` for what the operator must mend; the plugins are down again then, no ``stop`` is due.
         """
         try:
             return await self._start()

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 
-from nexy_core.capability import InterruptPolicy, Memory, SpeechSynthesizer, Store
+from nexy_core.capability import Capability, InterruptPolicy, Memory, RequestT, SpeechSynthesizer, Store
 from nexy_core.decisions import Decision
 from nexy_core.errors import Degraded, NexyError, Unavailable
 from nexy_core.events import (
+    BYTES_PER_FRAME,
     SAMPLE_RATE_HZ,
     Interrupt,
     LiveTurn,
@@ -23,8 +25,6 @@ from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
 from nexy_core.streams import closing
 from nexy_core.trace import TraceRing, TurnTrace
 from nexy_core.turn import Stage, Turn
-
-BYTES_PER_FRAME = 2
 
 
 @attrs.define(eq=False)
@@ -43,16 +43,16 @@ class Workflows:
 
     def speech_backlog_seconds(self) -> float:
         """How long the speech already owed takes to make at the measured speed; 0.0 where the voice does not say."""
-        voice = self.stage.host.get(SpeechSynthesizer)
-        figures = voice.status().figures if voice else {}
-        owed, speed = float(figures.get("owed_seconds", 0.0)), float(figures.get("speed", 0.0))
-        return owed / speed if speed > 0 else 0.0
+        return self._voice_figure("owed_seconds") * self.real_time_factor()
 
     def real_time_factor(self) -> float:
         """Seconds it takes to make a second of speech; 0.0 where the voice does not say."""
-        voice = self.stage.host.get(SpeechSynthesizer)
-        speed = float(voice.status().figures.get("speed", 0.0)) if voice else 0.0
+        speed = self._voice_figure("speed")
         return 1 / speed if speed > 0 else 0.0
+
+    def _voice_figure(self, name: str) -> float:
+        voice = self.stage.host.get(SpeechSynthesizer)
+        return float(voice.status().figures.get(name, 0.0)) if voice else 0.0
 
     # --- turns ----------------------------------------------------------------------------------
 
@@ -114,15 +114,21 @@ class Workflows:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
 
     async def _remember(self, remember: Remember) -> None:
-        memory = self.stage.host.get(Memory, remember.hardware_id)
-        if memory is None:
+        await self._hand_over(self.stage.host.get(Memory, remember.hardware_id), remember)
+
+    async def _hand_over(self, part: Capability[RequestT, Any] | None, request: RequestT) -> None:
+        """Have memory or the store keep something, in the background: what fails is said and holds nobody up."""
+        if part is None:
             return
         try:
-            async with closing(memory.process(remember)) as events:
-                async for _ in events:
-                    pass
+            async with asyncio.timeout(self.stage.settings.get("turn.remember_timeout_seconds", float)):
+                async with closing(part.process(request)) as events:
+                    async for _ in events:
+                        pass
+        except TimeoutError:
+            self._degrade("late", part.role)
         except NexyError as error:
-            self._degrade(error.reason, "memory")
+            self._degrade(error.reason, part.role)
 
     # --- interrupts -----------------------------------------------------------------------------
 
@@ -185,15 +191,7 @@ class Workflows:
             self._usage.input_tokens + usage.input_tokens,
             self._usage.output_tokens + usage.output_tokens,
         )
-        store = self.stage.host.get(Store)
-        if store is None:
-            return
-        try:
-            async with closing(store.process(usage)) as events:
-                async for _ in events:
-                    pass
-        except NexyError as error:
-            self._degrade(error.reason, "store")
+        await self._hand_over(self.stage.host.get(Store), usage)
 
     async def usage_totals(self) -> UsageTotals:
         """From the store, or what this process has counted."""

@@ -22,7 +22,6 @@ from nexy_core.trace import TraceRing
 from nexy_core.transport.options import exposed_ports
 from nexy_core.transport.stream import Desk
 
-HEALTH_MAX_AGE = "max-age=30"  # C22
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
 UNWELL = frozenset({Health.DEGRADED, Health.FAILED})
 LOOPBACK_NAMES = LOOPBACK_PEERS | {"localhost"}
@@ -131,14 +130,18 @@ class HttpSite:
             await self._console.close()
         await self._runner.cleanup()
 
+    def _health_headers(self) -> dict[str, str]:
+        seconds = self._sources.config.live.get("http.max_age_seconds", float)
+        return {"Cache-Control": f"max-age={seconds:.0f}"}
+
     async def _health(self, _: web.Request) -> web.Response:
         ready = self._sources.ready()
         body = {"state": self._sources.state(), "live": True, "ready": ready}
         status = web.HTTPOk.status_code if ready else web.HTTPServiceUnavailable.status_code
-        return web.json_response(body, status=status, headers={"Cache-Control": HEALTH_MAX_AGE})
+        return web.json_response(body, status=status, headers=self._health_headers())
 
     async def _live(self, _: web.Request) -> web.Response:
-        return web.json_response({"live": True}, headers={"Cache-Control": HEALTH_MAX_AGE})
+        return web.json_response({"live": True}, headers=self._health_headers())
 
     async def _status(self, request: web.Request) -> web.Response:
         headers = {"Cache-Control": "no-store"}

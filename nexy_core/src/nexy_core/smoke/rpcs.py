@@ -11,14 +11,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from nexy_core.errors import ErrorType
-from nexy_core.events import SAMPLE_RATE_HZ
+from nexy_core.events import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.smoke.probe import Failure, Probe, Target
 
 COLLECT_DEADLINE_SECONDS = 3.0
 QUICK_DEADLINE_SECONDS = 10.0
-BYTES_PER_FRAME = 2
 BIG_CHARS = 5 * 1024 * 1024
 HARDWARE_ID = str(uuid.UUID(int=0)).upper()
 STATUS_DETAILS = "grpc-status-details-bin"

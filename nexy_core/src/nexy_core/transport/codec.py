@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from nexy_core.errors import Cancelled, NexyError, ValidationFailed
-from nexy_core.events import SAMPLE_RATE_HZ
+from nexy_core.events import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from nexy_core.guard import neutralise
 from nexy_core.ports import ActionOut
 from nexy_core.proto import streaming_pb2 as pb
@@ -17,7 +17,6 @@ COLLECT_ACCEPTED = "COLLECT_ACCEPTED"
 COMPLETED = "COMPLETED"
 INTERRUPTED = "INTERRUPTED"
 SUPERSEDED = "SUPERSEDED"
-BYTES_PER_FRAME = 2
 MCP_PREFIX = "__MCP__"
 MCP_EVENT = "mcp.command_request"
 

@@ -9,15 +9,13 @@ from nexy_core.errors import ValidationFailed
 from nexy_core.events import Screenshot
 from nexy_core.settings import LiveSettings
 
-MAX_ID_CHARS = 128
 
-
-def hardware_id(value: str) -> str:
+def hardware_id(value: str, settings: LiveSettings) -> str:
     """A device's address: not blank, short, printable."""
     value = value.strip()
     if not value:
         raise ValidationFailed("hardware_id is missing.", reason="no_hardware_id")
-    if len(value) > MAX_ID_CHARS or not value.isprintable():
+    if len(value) > settings.get("backpressure.max_id_chars", int) or not value.isprintable():
         raise ValidationFailed("hardware_id is not a valid id.", reason="bad_hardware_id")
     return value
 
@@ -36,9 +34,9 @@ def session_id(value: str, *, required: bool) -> str:
     return value
 
 
-def loose_session_id(value: str) -> str:
+def loose_session_id(value: str, settings: LiveSettings) -> str:
     """Greetings and usage reports use other ids too (``welcome_<ts>``)."""
-    if len(value) > MAX_ID_CHARS or not (value.isprintable() or not value):
+    if len(value) > settings.get("backpressure.max_id_chars", int) or not (value.isprintable() or not value):
         raise ValidationFailed("session_id is not a valid id.", reason="bad_session_id")
     return value
 

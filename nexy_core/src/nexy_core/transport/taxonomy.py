@@ -21,17 +21,16 @@ class Row:
 
     code: grpc.StatusCode
     client: str
-    retry: bool
 
 
 TAXONOMY: dict[ErrorType, Row] = {
-    ErrorType.TIMEOUT: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "retry with backoff", retry=True),
-    ErrorType.UNAVAILABLE: Row(grpc.StatusCode.UNAVAILABLE, "retry, exponential", retry=True),
-    ErrorType.CANCELLED_BY_USER: Row(grpc.StatusCode.CANCELLED, "stop, no retry", retry=False),
-    ErrorType.STREAM_LIMIT_EXCEEDED: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "back off 60 s, then retry", retry=True),
-    ErrorType.RATE_LIMIT_EXCEEDED: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "throttle locally, then retry", retry=True),
-    ErrorType.VALIDATION_FAILED: Row(grpc.StatusCode.INVALID_ARGUMENT, "fix the payload, no retry", retry=False),
-    ErrorType.INTERNAL: Row(grpc.StatusCode.INTERNAL, "show the error, retry once", retry=True),
+    ErrorType.TIMEOUT: Row(grpc.StatusCode.DEADLINE_EXCEEDED, "retry with backoff"),
+    ErrorType.UNAVAILABLE: Row(grpc.StatusCode.UNAVAILABLE, "retry, exponential"),
+    ErrorType.CANCELLED_BY_USER: Row(grpc.StatusCode.CANCELLED, "stop, no retry"),
+    ErrorType.STREAM_LIMIT_EXCEEDED: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "back off 60 s, then retry"),
+    ErrorType.RATE_LIMIT_EXCEEDED: Row(grpc.StatusCode.RESOURCE_EXHAUSTED, "throttle locally, then retry"),
+    ErrorType.VALIDATION_FAILED: Row(grpc.StatusCode.INVALID_ARGUMENT, "fix the payload, no retry"),
+    ErrorType.INTERNAL: Row(grpc.StatusCode.INTERNAL, "show the error, retry once"),
 }
 
 # Released clients open a payment flow on these (wire contract, need 8).
