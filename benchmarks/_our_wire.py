@@ -20,10 +20,10 @@ from nexy_core.events import LiveTurn, StoreUsage, UsageTotals
 from nexy_core.metrics import Metrics
 from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
 from nexy_core.sessions import CollectBuffers, LiveTurns
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.options import server_options
 from nexy_core.transport.service import Service
-from nexy_core.transport.stream import Desk
 
 LIMITS = {
     "NEXY_BACKPRESSURE__MAX_CONCURRENT_STREAMS": "1000",
