@@ -28,6 +28,8 @@ def server_options(settings: LiveSettings) -> list[tuple[str, Any]]:
         ("grpc.max_send_message_length", size),
         ("grpc.keepalive_time_ms", ms("grpc.keepalive_seconds")),
         ("grpc.keepalive_timeout_ms", ms("grpc.keepalive_timeout_seconds")),
+        # A keepalive waits for gRPC's own pings, which otherwise give a dead peer a minute.
+        ("grpc.http2.ping_timeout_ms", ms("grpc.keepalive_timeout_seconds")),
         # A waiting client may look whether the server lives; gRPC's own limit of 5 minutes would end the connection.
         ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_MS),
         ("grpc.server_handshake_timeout_ms", ms("grpc.handshake_timeout_seconds")),
