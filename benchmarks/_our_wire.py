@@ -31,6 +31,7 @@ LIMITS = {
     "NEXY_BACKPRESSURE__MAX_COLLECT_RATE_PER_SECOND": "100000",
     "NEXY_BACKPRESSURE__IDLE_TIMEOUT_SECONDS": "3600",
 }
+NEXY = {key: value for key, value in os.environ.items() if key.startswith("NEXY_")}
 
 
 class Script:
@@ -66,7 +67,7 @@ class Script:
 async def serve() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        config = Config.load(environ=LIMITS)
+        config = Config.load(environ={**LIMITS, **NEXY})
         log = DecisionLog.open(config.live, console=False)
         metrics = Metrics()
         log.observe = metrics.decided
