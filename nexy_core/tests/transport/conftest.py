@@ -24,6 +24,7 @@ SETTINGS = {
     "backpressure.retry_after_seconds": 60.0,
     "backpressure.max_devices": 100,
     "backpressure.max_speech_backlog_seconds": 3.0,
+    "backpressure.max_open_streams": 1000,
     "backpressure.max_prompt_chars": 1000,
     "backpressure.max_id_chars": 128,
     "backpressure.max_screenshot_bytes": 10_000,

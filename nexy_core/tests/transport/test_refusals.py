@@ -89,6 +89,23 @@ async def test_a_server_that_takes_no_turns_pushes_back_up_to_two_seconds(runnin
             assert 0 < int(pushback) <= 2000
 
 
+async def test_streams_beyond_those_that_may_be_open_are_refused_and_the_open_ones_go_on(running, stub_of):
+    async with running(**{"backpressure.max_open_streams": 2}) as server:
+        stub = stub_of(server)
+        kept = [await begun(stub, "hang") for _ in range(2)]
+        messages, error, pushback = await ended(stub.StreamAudio(iter([commit("hello")])))
+        assert messages[-1].error_message
+        assert (error.error_type, pushback) == (ErrorType.STREAM_LIMIT_EXCEEDED, "60000")
+        assert (await stub.InterruptSession(pb.InterruptRequest(hardware_id="B"))).success
+        assert len(server.desk.streams) == 2
+        kept[0].cancel()
+        while len(server.desk.streams) > 1:
+            await asyncio.sleep(0.001)
+        _, error, _ = await ended(stub.StreamAudio(iter([commit("hello")])))
+        assert error is None
+        kept[1].cancel()
+
+
 async def test_a_limit_that_is_met_in_the_middle_of_a_turn_is_no_early_refusal(running, stub_of):
     async with running() as server:
         _, error, pushback = await ended(stub_of(server).StreamAudio(iter([commit("throttled")])))

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from nexy_core.backpressure import Admission
-from nexy_core.errors import Unavailable
+from nexy_core.backpressure import BUSY, Admission
+from nexy_core.errors import StreamLimitExceeded, Unavailable
 from nexy_core.ports import Orchestrator
 from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
 from nexy_core.settings import LiveSettings
@@ -36,6 +36,11 @@ class Desk:
             raise StopReason.SHUTDOWN.error()
         if not self.orchestrator.ready():
             raise Unavailable("The assistant is not ready. Please try again soon.", reason="not_ready")
+
+    def check_room(self) -> None:
+        """Raises ``StreamLimitExceeded`` when more streams are open than may be; each costs memory."""
+        if len(self.streams) > self.settings.get("backpressure.max_open_streams", int):
+            raise StreamLimitExceeded(BUSY, reason="too_many_streams")
 
     def release(self, turn: RunningTurn) -> None:
         """The turn's task is over."""

@@ -95,6 +95,7 @@ class StreamCall:
         """Run the call. Raises ``NexyError``, or ``Refused``, after its terminal message was written."""
         self._desk.streams.add(self)
         try:
+            self._desk.check_room()
             await self._messages()
         except asyncio.CancelledError:
             await self._abandon_turn()
