@@ -218,19 +218,26 @@ def gzip_bomb(server):
 
 
 def tiny_messages(server, count=2000):
-    device, session = str(uuid.uuid4()), str(uuid.uuid4())
-    snapshots = (
-        pb.StreamRequest(hardware_id=device, session_id=session, phase=pb.REQUEST_PHASE_COLLECT, chunk_seq=number)
-        for number in range(count)
-    )
+    """Send so many from one device, on ever new streams because each is refused; returns how many were accepted."""
+    device, sent, accepted = str(uuid.uuid4()), 0, 0
+
+    def snapshots():
+        nonlocal sent
+        session = str(uuid.uuid4())
+        for number in range(count - sent):
+            sent += 1
+            yield pb.StreamRequest(
+                hardware_id=device, session_id=session, phase=pb.REQUEST_PHASE_COLLECT, chunk_seq=number + 1
+            )
+
     with grpc.insecure_channel(server.address) as channel:
-        try:
-            for _ in StreamingServiceStub(channel).StreamAudio(snapshots):
-                pass
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED, error
-        else:
-            raise AssertionError("nothing limited them")
+        while sent < count:
+            try:
+                for message in StreamingServiceStub(channel).StreamAudio(snapshots()):
+                    accepted += message.end_message == "COLLECT_ACCEPTED"
+            except grpc.RpcError as error:
+                assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED, error
+    return accepted
 
 
 def many_streams(server, count=1000):

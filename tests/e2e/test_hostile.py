@@ -85,7 +85,7 @@ def test_a_thousand_streams_at_once(scripted):
 
 def test_a_flood_of_tiny_messages_is_limited(scripted):
     with unhurt(scripted):
-        hostile.tiny_messages(scripted, 2000)
+        assert hostile.tiny_messages(scripted, 2000) < 1000
 
 
 # --- peers that are there and do not listen -----------------------------------------------------
@@ -174,7 +174,15 @@ def test_ten_thousand_streams_and_the_memory_comes_back(start_scripted):
 @pytest.mark.timeout(300)
 def test_a_hundred_thousand_tiny_messages(scripted):
     with unhurt(scripted):
-        hostile.tiny_messages(scripted, 100_000)
+        assert hostile.tiny_messages(scripted, 100_000) < 50_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_as_many_tiny_messages_as_a_rate_allows_are_each_answered(start_scripted):
+    server = start_scripted(NEXY_BACKPRESSURE__MAX_COLLECT_RATE_PER_SECOND="1000000")
+    with unhurt(server):
+        assert hostile.tiny_messages(server, 20_000) == 20_000
 
 
 @pytest.mark.long
