@@ -20,10 +20,10 @@ from nexy_core.events import LiveTurn, StoreUsage, UsageTotals
 from nexy_core.metrics import Metrics
 from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
 from nexy_core.sessions import CollectBuffers, LiveTurns
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.options import server_options
 from nexy_core.transport.service import Service
-from nexy_core.transport.stream import Desk
 
 LIMITS = {
     "NEXY_BACKPRESSURE__MAX_CONCURRENT_STREAMS": "1000",
@@ -31,6 +31,7 @@ LIMITS = {
     "NEXY_BACKPRESSURE__MAX_COLLECT_RATE_PER_SECOND": "100000",
     "NEXY_BACKPRESSURE__IDLE_TIMEOUT_SECONDS": "3600",
 }
+NEXY = {key: value for key, value in os.environ.items() if key.startswith("NEXY_")}
 
 
 class Script:
@@ -66,7 +67,7 @@ class Script:
 async def serve() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        config = Config.load(environ=LIMITS)
+        config = Config.load(environ={**LIMITS, **NEXY})
         log = DecisionLog.open(config.live, console=False)
         metrics = Metrics()
         log.observe = metrics.decided

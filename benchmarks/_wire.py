@@ -1,11 +1,13 @@
 """Driving a server process from outside and reading what it cost."""
 
+import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +46,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def server_process(module: str) -> Iterator[Server]:
+def server_process(module: str, **environ: str) -> Iterator[Server]:
     """A server in a process of its own: ``python -m MODULE``, which prints its port."""
-    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", module]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}) as process:
         assert process.stdout is not None
         try:
             with connect(process.pid, int(process.stdout.readline())) as server:
@@ -84,3 +87,28 @@ def cpu_per_message(server: Server, prompt: str, turns: int) -> float:
     before = server.cpu_us()
     sent = sum(len(server.turn(prompt)) for _ in range(turns))
     return (server.cpu_us() - before) / sent
+
+
+def commit(script: str, device: str = "") -> pb.StreamRequest:
+    """A question that has the script played."""
+    return pb.StreamRequest(prompt=script, hardware_id=device or str(uuid.uuid4()), session_id=str(uuid.uuid4()))
+
+
+def stub(server: Server) -> tuple[grpc.aio.Channel, Any]:
+    """An aio client on a connection of its own."""
+    channel = grpc.aio.insecure_channel(server.address, options=[("grpc.use_local_subchannel_pool", 1)])
+    return channel, pb_grpc.StreamingServiceStub(channel)
+
+
+def run(server: Server, work: Callable[[Server], Awaitable[float]]) -> Callable[[], float]:
+    """A measure of an async one."""
+
+    async def go() -> float:
+        return await work(server)
+
+    return lambda: asyncio.run(go())
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value below which ``part`` of them are."""
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]

@@ -24,6 +24,7 @@ class Comparison:
     baseline: Measure | None = None
     baseline_name: str = "-"
     rounds: int = DEFAULT_ROUNDS
+    target: str = ""
 
 
 @attrs.frozen
@@ -62,7 +63,7 @@ def measure_all(comparisons: Iterable[Comparison]) -> Iterator[Result]:
 def table(results: Iterable[Result]) -> str:
     """A Markdown table."""
     rows = [
-        ("what", "ours", "baseline", "ratio (min–max)", "unit", "baseline is"),
+        ("what", "ours", "baseline", "ratio (min–max)", "unit", "baseline is", "target"),
         *(_row(result) for result in results),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -80,7 +81,15 @@ def _row(result: Result) -> tuple[str, ...]:
         low, high = min(result.ratios), max(result.ratios)
         ratio = f"{statistics.median(result.ratios):.2f} ({low:.2f}–{high:.2f})"
     baseline = "-" if result.baseline is None else _figure(result.baseline)
-    return (comparison.name, _figure(result.ours), baseline, ratio, comparison.unit, comparison.baseline_name)
+    return (
+        comparison.name,
+        _figure(result.ours),
+        baseline,
+        ratio,
+        comparison.unit,
+        comparison.baseline_name,
+        comparison.target,
+    )
 
 
 def _figure(value: float) -> str:

@@ -24,11 +24,11 @@ from nexy_core.sessions import CollectBuffers, LiveTurns
 from nexy_core.settings import LiveSettings
 from nexy_core.shutdown import EXIT_DRAINED, EXIT_FORCED, Shutdown
 from nexy_core.trace import TraceRing
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.health import HealthBoard, enable_reflection
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.options import exposed_ports, reloading_credentials, server_options, tls_files
 from nexy_core.transport.service import Service
-from nexy_core.transport.stream import Desk
 from nexy_core.turn import Stage
 from nexy_core.workflows import Workflows
 
@@ -217,9 +217,9 @@ class Server:
         await self.service.drain(max(grace - DRAIN_RESERVE_SECONDS, 0.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CANCEL_SECONDS):
-                await self.desk.turns.drained()
+                await self.desk.drained()
                 await self.workflows.flush()
-        drained = not len(self.desk.turns)
+        drained = not self.desk.busy()
         await self._grpc.stop(CANCEL_SECONDS / 2)
         await self._interceptor.settled()
         await self.site.stop()

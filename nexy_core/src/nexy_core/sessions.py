@@ -168,6 +168,10 @@ class CollectBuffers:
         self._size_bytes += collected.size_bytes() - before
         return collected
 
+    def peek(self, key: tuple[str, str]) -> Collected | None:
+        """What there is, without consuming it."""
+        return self._buffers.get(key)
+
     def take(self, key: tuple[str, str]) -> Collected | None:
         """COMMIT consumes the buffer."""
         collected = self._buffers.pop(key, None)

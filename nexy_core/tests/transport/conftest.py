@@ -7,14 +7,14 @@ import attrs
 import grpc
 import pytest
 from nexy_core.backpressure import Admission
-from nexy_core.errors import ErrorType, NexyError
+from nexy_core.errors import ErrorType, NexyError, RateLimitExceeded
 from nexy_core.events import UsageTotals
 from nexy_core.ports import ActionOut, Recording
 from nexy_core.sessions import CollectBuffers, LiveTurns
 from nexy_core.settings import LiveSettings, Settings
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.service import Service
-from nexy_core.transport.stream import Desk
 
 DEVICE = "0F3C9C1E-6D0B-5E1C-9C7B-7A3F0B9D2E11"
 SETTINGS = {
@@ -24,6 +24,7 @@ SETTINGS = {
     "backpressure.retry_after_seconds": 60.0,
     "backpressure.max_devices": 100,
     "backpressure.max_speech_backlog_seconds": 3.0,
+    "backpressure.max_open_streams": 1000,
     "backpressure.max_prompt_chars": 1000,
     "backpressure.max_id_chars": 128,
     "backpressure.max_screenshot_bytes": 10_000,
@@ -41,7 +42,7 @@ SETTINGS = {
 
 @attrs.define(eq=False)
 class Script:
-    """An orchestrator that does what the prompt says: ``hang``, ``raise``, ``fail``, ``flood``, ``act`` or an echo."""
+    """An orchestrator that does what the prompt says (see ``_act``), or echoes it."""
 
     commits: list = attrs.field(factory=list)
     usage: list = attrs.field(factory=list)
@@ -71,6 +72,8 @@ class Script:
                 await asyncio.Event().wait()
             case ["raise", *_]:
                 raise ValueError("secret internals /etc/passwd")
+            case ["throttled", *_]:
+                raise RateLimitExceeded("The model is busy.", retry_after_seconds=1)
             case ["fail", *_]:
                 raise NexyError("No answer came.", reason="empty_answer")
             case ["flood", *_]:
@@ -89,6 +92,10 @@ class Script:
     async def greet(self, greeting):
         if greeting.text == "raise":
             raise ValueError("secret internals /etc/passwd")
+        if greeting.text == "hang":
+            await asyncio.Event().wait()
+        if greeting.text == "long":
+            return Recording((bytes(32_768),) * 1000, 341.3, "server")
         return Recording((b"\1\0" * 480, b"\2\0" * 480), 0.02, "server")
 
     async def report_usage(self, usage):

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import attrs
 import click
 
 from nexy_core.cli import EXIT_FAILED, fail
-from nexy_core.client import ActionRequest, Audio, Client, ClientError, End, Text
+from nexy_core.client import ActionRequest, Audio, Client, ClientError, End, RetryPolicy, Text
 from nexy_core.errors import ErrorType
 from nexy_core.events import SAMPLE_RATE_HZ
 from nexy_core.streams import closing
@@ -24,6 +26,9 @@ STREAMING_PLAYERS = (
     ("ffplay", "-loglevel", "quiet", "-nodisp", "-autoexit", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-i", "-"),
     ("play", "-q", "-t", "raw", "-e", "signed", "-b", "16", "-r", str(SAMPLE_RATE_HZ), "-c", "1", "-"),
 )
+
+
+PATIENCE = RetryPolicy(max_wait_seconds=5)  # somebody waits at the prompt
 
 
 @attrs.define
@@ -42,23 +47,36 @@ class Answer:
 @click.command()
 @click.argument("prompt")
 @click.option("--server", default="", help="Address of the server (default: the configured gRPC port on this machine).")
+@click.option("--tls", is_flag=True, help="Speak TLS with the server.")
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate to trust; TLS.")
 @click.option("--local", is_flag=True, help="Answer inside this process, without a server.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the speech to this WAV file.")
 @click.option("--mute", is_flag=True, help="Do not play the speech.")
 @click.option("--device", default="", help="Ask as this device, which memory knows again (default: a new one).")
 @click.option("--screenshot", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An image to send.")
 def ask(
-    prompt: str, server: str, device: str, *, local: bool, out: Path | None, mute: bool, screenshot: Path | None
+    prompt: str,
+    server: str,
+    device: str,
+    *,
+    tls: bool,
+    ca: Path | None,
+    local: bool,
+    out: Path | None,
+    mute: bool,
+    screenshot: Path | None,
 ) -> None:
     """Ask PROMPT; print the answer as it streams and play it, or write it to a file."""
     if not prompt.strip():
         fail('ask what? For example: nexy ask "What is the capital of France?"', 2)
     image = screenshot.read_bytes() if screenshot else None
+    roots = ca.read_bytes() if ca else None
+    connect = partial(Client, hardware_id=device, tls=tls, root_certificates=roots, retry=PATIENCE)
     player = None if out or mute else start_player()
     try:
-        answer = asyncio.run(_ask(prompt, server, device, image, player, local=local))
+        answer = asyncio.run(_ask(prompt, server, connect, image, player, local=local))
     except ClientError as error:
-        fail(_explain(error, server), EXIT_FAILED)
+        fail(_explain(error, server, tls=tls or ca is not None), EXIT_FAILED)
     finally:
         if player and player.stdin:
             player.stdin.close()
@@ -69,7 +87,13 @@ def ask(
 
 
 async def _ask(
-    prompt: str, server: str, device: str, image: bytes | None, player: subprocess.Popen[bytes] | None, *, local: bool
+    prompt: str,
+    server: str,
+    connect: Callable[[str], Client],
+    image: bytes | None,
+    player: subprocess.Popen[bytes] | None,
+    *,
+    local: bool,
 ) -> Answer:
     async with AsyncExitStack() as exits:
         if local:
@@ -77,7 +101,7 @@ async def _ask(
 
             click.echo("Loading the model and the voice …", err=True)
             server = (await exits.enter_async_context(local_server())).grpc
-        client = await exits.enter_async_context(Client(server or configured_address(), hardware_id=device))
+        client = await exits.enter_async_context(connect(server or configured_address()))
         answer = Answer()
         async with closing(client.ask(prompt, screenshot=image)) as events:
             async for event in events:
@@ -144,8 +168,10 @@ def _figures(answer: Answer) -> None:
     sys.stdout.flush()
 
 
-def _explain(error: ClientError, server: str) -> str:
+def _explain(error: ClientError, server: str, *, tls: bool) -> str:
     if error.error_type is ErrorType.UNAVAILABLE and "connect" in error.message.lower():
         where = server or configured_address()
+        if tls:
+            return f"no server with a trusted certificate answers on {where}: name its certificate with --ca FILE."
         return f"no server answers on {where}. Start one with `nexy serve`, or use `nexy ask --local`."
     return f"{error.message} ({error.error_type.value})"

@@ -14,6 +14,8 @@ CLOSE_SECONDS = 1.0
 LOCAL = {
     "NEXY_GRPC__HOST": "127.0.0.1",
     "NEXY_GRPC__PORT": "0",
+    "NEXY_TLS__CERT": "",
+    "NEXY_TLS__KEY": "",
     "NEXY_HTTP__HOST": "127.0.0.1",
     "NEXY_HTTP__PORT": "0",
     "NEXY_PLUGINS__UPDATES__ENABLED": "false",

@@ -12,6 +12,7 @@ import attrs
 from aiohttp import WSMsgType, web
 
 from nexy_core.client import ActionRequest, Audio, Client, ClientError, End, RetryPolicy, Text
+from nexy_core.streams import closing
 from nexy_core.trace import TraceRing
 
 ASSETS = {
@@ -132,8 +133,9 @@ class Conversation:
 
     async def _answer(self, prompt: str) -> None:
         try:
-            async for event in self.client.ask(prompt, session_id=self._session):
-                await self._send(event)
+            async with closing(self.client.ask(prompt, session_id=self._session)) as events:
+                async for event in events:
+                    await self._send(event)
         except ClientError as error:
             await self._json(type="error", message=error.message, error_type=error.error_type.value)
         except ConnectionError:

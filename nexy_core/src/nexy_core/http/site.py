@@ -19,8 +19,8 @@ from nexy_core.http.console_site import Console
 from nexy_core.metrics import Metrics
 from nexy_core.plugins.reasons import Phase
 from nexy_core.trace import TraceRing
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.options import exposed_ports
-from nexy_core.transport.stream import Desk
 
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
 UNWELL = frozenset({Health.DEGRADED, Health.FAILED})

@@ -1,204 +1,133 @@
-"""Every RPC as released clients call it, with plain generated stubs."""
+"""Every RPC through the client, which holds each call to the wire contract."""
 
-import contextlib
-import queue
+import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
+from nexy_core.client import Audio, Client, ClientError, End, Metadata, RetryPolicy, Text
 from nexy_core.errors import ErrorType
-from nexy_core.events import BYTES_PER_FRAME, SAMPLE_RATE_HZ
-from nexy_core.proto import streaming_pb2 as pb
-from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
+from nexy_core.events import SAMPLE_RATE_HZ
 from nexy_core.smoke.probe import Failure, Probe, Target
 
-COLLECT_DEADLINE_SECONDS = 3.0
-QUICK_DEADLINE_SECONDS = 10.0
-BIG_CHARS = 5 * 1024 * 1024
+BIG_BYTES = 4 * 1024 * 1024
 HARDWARE_ID = str(uuid.UUID(int=0)).upper()
-STATUS_DETAILS = "grpc-status-details-bin"
-SERVICE = "/streaming.StreamingService/"
+UNKNOWN_RPC = "/streaming.StreamingService/NoSuchRpc"
+ONCE = RetryPolicy(attempts=1)
+Check = Callable[[Target, Client], Awaitable[None]]
 
 
-@contextlib.contextmanager
-def channel(target: Target) -> Iterator[grpc.Channel]:
-    """A channel of its own; what goes wrong on it becomes a ``Failure``."""
-    address = f"{target.host}:{target.grpc_port}"
-    opened = grpc.secure_channel(address, _credentials(target)) if target.entrance else grpc.insecure_channel(address)
-    with opened:
-        try:
-            yield opened
-        except grpc.RpcError as error:
-            raise Failure(f"{error.code().name}: {error.details()}") from None
+def rpc(check: Check) -> Probe:
+    """A probe from a check that takes a client."""
+
+    async def run(target: Target) -> None:
+        address = f"{target.host}:{target.grpc_port}"
+        client = Client(
+            address, hardware_id=HARDWARE_ID, tls=target.entrance, root_certificates=_roots(target), retry=ONCE
+        )
+        async with client:
+            try:
+                await check(target, client)
+            except ClientError as error:
+                raise Failure(f"{error.code or error.error_type.value}: {error.message}") from None
+
+    return lambda target: asyncio.run(run(target))
 
 
-def _credentials(target: Target) -> grpc.ChannelCredentials:
+def _roots(target: Target) -> bytes | None:
     try:
-        roots = Path(target.ca_file).read_bytes() if target.ca_file else None
+        return Path(target.ca_file).read_bytes() if target.ca_file else None
     except OSError as error:
         raise Failure(f"the certificate {target.ca_file} cannot be read: {error.strerror}") from None
-    return grpc.ssl_channel_credentials(roots)
 
 
-def rpc(check: Callable[[Target, Any], None]) -> Probe:
-    """A probe from a check that takes a stub."""
-
-    def probe(target: Target) -> None:
-        with channel(target) as opened:
-            check(target, StreamingServiceStub(opened))
-
-    return probe
-
-
-def health(target: Target) -> None:
+async def health(_: Target, client: Client) -> None:
     """gRPC's own health service says that turns are taken."""
-    with channel(target) as opened:
-        stub = health_pb2_grpc.HealthStub(opened)
-        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=QUICK_DEADLINE_SECONDS)
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    state = await client.health()
+    if state != "SERVING":
         raise Failure(f"the server says {state}; http://127.0.0.1:8080/status on its machine says why")
 
 
-def question(target: Target) -> pb.StreamRequest:
-    return pb.StreamRequest(
-        prompt=target.prompt,
-        hardware_id=HARDWARE_ID,
-        session_id=str(uuid.uuid4()),
-        phase=pb.REQUEST_PHASE_COMMIT,
-    )
-
-
-def unary_style(target: Target, stub: Any) -> None:
+async def unary_style(target: Target, client: Client) -> None:
     """One message, half-close: how released clients ask."""
-    check_turn(stub.StreamAudio(iter([question(target)]), timeout=target.timeout_seconds))
+    await check_turn(client.ask(target.prompt, timeout_seconds=target.timeout_seconds))
 
 
-def bidirectional(target: Target, stub: Any) -> None:
+async def bidirectional(target: Target, client: Client) -> None:
     """Two questions on one stream that stays open."""
-    requests: queue.Queue[pb.StreamRequest | None] = queue.Queue()
-    responses = stub.StreamAudio(iter(requests.get, None), timeout=target.timeout_seconds)
-    try:
+    async with client.conversation(timeout_seconds=target.timeout_seconds) as talk:
         for _ in range(2):
-            requests.put(question(target))
-            check_turn(_until_end(responses))
-    finally:
-        requests.put(None)
-    if next(iter(responses), None) is not None:
-        raise Failure("something followed the last turn's end")
+            await check_turn(talk.ask(target.prompt))
+        await talk.finish()
 
 
-def _until_end(responses: Iterable[pb.StreamResponse]) -> Iterator[pb.StreamResponse]:
-    for response in responses:
-        yield response
-        if response.WhichOneof("content") in {"end_message", "error_message"}:
-            return
-
-
-def check_turn(responses: Iterable[pb.StreamResponse]) -> None:
-    """Text before audio, playable audio, one terminal message and nothing after it."""
-    kinds: list[str] = []
-    for response in responses:
-        if kinds and kinds[-1] == "end_message":
-            raise Failure("something followed the turn's end")
-        kinds.append(response.WhichOneof("content") or "nothing")
-        if kinds[-1] == "error_message":
-            raise Failure(f"the turn failed: {response.error_message}")
-        if kinds[-1] == "audio_chunk":
-            check_audio(response.audio_chunk)
-    if not kinds or kinds[-1] != "end_message":
-        raise Failure("the stream ended without an end_message")
-    if "text_chunk" not in kinds:
+async def check_turn(events: AsyncIterator[object]) -> None:
+    """Text, then speech as clients play it, then the end."""
+    kinds = [checked(event) async for event in events]
+    if Text not in kinds:
         raise Failure("the turn had no text")
-    if "audio_chunk" not in kinds:
+    if Audio not in kinds:
         raise Failure("the turn had no speech: `nexy doctor` on the server's machine says what is missing")
+    if kinds.index(Audio) < kinds.index(Text):
+        raise Failure("the turn's speech came before its text")
 
 
-def check_audio(chunk: pb.AudioChunk) -> None:
-    """PCM as clients play it."""
-    size = len(chunk.audio_data)
-    if not size or size % BYTES_PER_FRAME:
-        raise Failure(f"an audio chunk has {size} bytes")
-    if (chunk.dtype, chunk.sample_rate, chunk.channels) != ("int16", SAMPLE_RATE_HZ, 1):
-        raise Failure(f"audio is {chunk.dtype}, {chunk.sample_rate} Hz, {chunk.channels} channels")
+def checked(event: object) -> type:
+    """The kind of an event; audio must be what clients play."""
+    if isinstance(event, Audio) and (event.sample_rate, event.channels) != (SAMPLE_RATE_HZ, 1):
+        raise Failure(f"audio has {event.sample_rate} Hz and {event.channels} channels")
+    return type(event)
 
 
-def collect(_: Target, stub: Any) -> None:
+async def collect(_: Target, client: Client) -> None:
     """A snapshot while the user speaks; with a screenshot that no default body limit lets through."""
-    request = pb.StreamRequest(
-        hardware_id=HARDWARE_ID,
-        session_id=str(uuid.uuid4()),
-        phase=pb.REQUEST_PHASE_COLLECT,
-        chunk_seq=1,
-        chunk_text="What is",
-        screenshot="A" * BIG_CHARS,
-    )
-    answers = list(stub.StreamAudio(iter([request]), timeout=COLLECT_DEADLINE_SECONDS))
-    if [answer.end_message for answer in answers] != ["COLLECT_ACCEPTED"]:
-        raise Failure(f"answered by {len(answers)} messages instead of one COLLECT_ACCEPTED")
+    await client.collect("What is", 1, str(uuid.uuid4()), screenshot=bytes(BIG_BYTES))
 
 
-def interrupt(_: Target, stub: Any) -> None:
-    """Nothing runs for this device, and that is a success."""
-    answer = stub.InterruptSession(pb.InterruptRequest(hardware_id=HARDWARE_ID), timeout=QUICK_DEADLINE_SECONDS)
-    if not answer.success:
-        raise Failure(f"not a success: {answer.message}")
-
-
-def welcome(target: Target, stub: Any) -> None:
-    """Metadata first, then speech, then the end."""
-    request = pb.WelcomeRequest(session_id="welcome_smoke", language="en")
-    kinds = []
-    for response in stub.GenerateWelcomeAudio(request, timeout=target.timeout_seconds):
-        kinds.append(response.WhichOneof("content"))
-        if kinds[-1] == "audio_chunk":
-            check_audio(response.audio_chunk)
-    if kinds[:1] != ["metadata"] or kinds[-1:] != ["end_message"] or "audio_chunk" not in kinds:
-        raise Failure(f"it sent {', '.join(dict.fromkeys(map(str, kinds))) or 'nothing'}")
-
-
-def usage(_: Target, stub: Any) -> None:
-    """A report of nothing used is taken."""
-    request = pb.UsageRequest(hardware_id=HARDWARE_ID, session_id=str(uuid.uuid4()), source="smoke", model="none")
-    answer = stub.ReportUsage(request, timeout=QUICK_DEADLINE_SECONDS)
-    if not answer.success:
-        raise Failure(f"not a success: {answer.message}")
-
-
-def refusal(_: Target, stub: Any) -> None:
+async def refusal(target: Target, client: Client) -> None:
     """A bad request is refused in the taxonomy's words."""
     try:
-        list(stub.StreamAudio(iter([]), timeout=QUICK_DEADLINE_SECONDS))
-    except grpc.RpcError as error:
-        if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+        async with client.conversation(timeout_seconds=target.timeout_seconds) as talk:
+            await talk.finish()
+    except ClientError as error:
+        if error.error_type is not ErrorType.VALIDATION_FAILED:
             raise
-        trailers: Any = error.trailing_metadata() or ()
-        details = dict(trailers).get(STATUS_DETAILS, b"")
-        if ErrorType.VALIDATION_FAILED.value.encode() not in details:
+        if not error.explained:
             raise Failure("the status has no ErrorInfo with validation_failed") from None
         return
     raise Failure("a stream without a message was not refused")
 
 
-def unknown(target: Target) -> None:
+async def interrupt(_: Target, client: Client) -> None:
+    """Nothing runs for this device, and that is a success."""
+    await client.interrupt()
+
+
+async def welcome(target: Target, client: Client) -> None:
+    """Metadata first, then speech, then the end."""
+    kinds = [checked(event) async for event in client.greet(language="en", timeout_seconds=target.timeout_seconds)]
+    if list(dict.fromkeys(kinds)) != [Metadata, Audio, End]:
+        raise Failure(f"it sent {', '.join(kind.__name__ for kind in dict.fromkeys(kinds))}")
+
+
+async def usage(_: Target, client: Client) -> None:
+    """A report of nothing used is taken."""
+    await client.report_usage("none", 0, 0, source="smoke")
+
+
+async def unknown(_: Target, client: Client) -> None:
     """An RPC that does not exist is UNIMPLEMENTED, not something else's page."""
-    with channel(target) as opened:
-        call: Any = opened.unary_unary(SERVICE + "NoSuchRpc")
-        try:
-            call(b"", timeout=QUICK_DEADLINE_SECONDS)
-        except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                raise
-            return
+    try:
+        await client.call(UNKNOWN_RPC)
+    except ClientError as error:
+        if error.code != "UNIMPLEMENTED":
+            raise
+        return
     raise Failure("an RPC that does not exist was answered")
 
 
 PROBES: dict[str, Probe] = {
-    "gRPC health": health,
+    "gRPC health": rpc(health),
     "StreamAudio, unary-style": rpc(unary_style),
     "StreamAudio, bidirectional": rpc(bidirectional),
     "StreamAudio, COLLECT of 5 MB": rpc(collect),
@@ -206,5 +135,5 @@ PROBES: dict[str, Probe] = {
     "InterruptSession": rpc(interrupt),
     "GenerateWelcomeAudio": rpc(welcome),
     "ReportUsage": rpc(usage),
-    "an unknown RPC": unknown,
+    "an unknown RPC": rpc(unknown),
 }

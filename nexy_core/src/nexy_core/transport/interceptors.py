@@ -1,11 +1,12 @@
 """C15: every RPC's handler is wrapped; its start and its end are decisions, its errors are classified here."""
 
 import asyncio
+import contextlib
 import inspect
 import time
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +27,23 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
+class Refused(Exception):
+    """``failure`` came before any work was done: an early refusal."""
+
+    def __init__(self, failure: NexyError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@contextlib.contextmanager
+def before_work() -> Iterator[None]:
+    """What fails in here is ``Refused``."""
+    try:
+        yield
+    except NexyError as error:
+        raise Refused(error) from None
+
+
 @attrs.frozen
 class Failures:
     """The one place where an exception becomes an error type."""
@@ -35,6 +53,8 @@ class Failures:
 
     def classify(self, error: Exception, method: str) -> NexyError:
         """``error`` itself, or an ``internal`` whose incident id finds the traceback in the log."""
+        if isinstance(error, Refused):
+            return error.failure
         if isinstance(error, NexyError):
             return error
         incident = uuid.uuid4().hex[:8]
@@ -131,8 +151,9 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
             else:
                 self._find_out(method, elapsed_ms, context.peer())
             return
+        early = isinstance(error, Refused)
         failure = self._failures.classify(error, method)
-        early = self._ended(method, elapsed_ms, failure)
+        self._ended(method, elapsed_ms, failure, early=early)
         await context.abort(TAXONOMY[failure.error_type].code, safe_message(failure), trailers(failure, early=early))
 
     def _find_out(self, method: str, elapsed_ms: float, peer: str) -> None:
@@ -154,10 +175,10 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
         self._metrics.observe(method, elapsed_ms, cancelled=True)
         self._log.write(Decision.ABORT, scope=SCOPE, method=method, dur_ms=int(elapsed_ms), reason=reason)
 
-    def _ended(self, method: str, elapsed_ms: float, failure: NexyError) -> bool:
-        """Log and count an error answer; True when it refused before any work."""
+    def _ended(self, method: str, elapsed_ms: float, failure: NexyError, *, early: bool) -> None:
+        """Log and count an error answer; a limit that was met before any work is a refusal."""
         kind = failure.error_type
-        refused = kind in REFUSALS
+        refused = early and kind in REFUSALS
         ctx: dict[str, Any] = {"error_type": kind.value, "reason": failure.reason}
         if kind in TRANSIENT:
             ctx["error_classified"] = "transient"
@@ -170,7 +191,6 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
         else:
             cancelled = kind is ErrorType.CANCELLED_BY_USER
             self._metrics.observe(method, elapsed_ms, error=not cancelled, cancelled=cancelled)
-        return refused
 
 
 def _past_deadline(context: Context) -> bool:

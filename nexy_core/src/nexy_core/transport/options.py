@@ -11,6 +11,7 @@ from nexy_core.settings import LiveSettings
 PENDING_CALLS = 100_000
 LOOKAHEAD_BYTES = 65_536
 MS_PER_SECOND = 1000
+CLIENT_PING_MS = 5_000
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 
@@ -27,6 +28,10 @@ def server_options(settings: LiveSettings) -> list[tuple[str, Any]]:
         ("grpc.max_send_message_length", size),
         ("grpc.keepalive_time_ms", ms("grpc.keepalive_seconds")),
         ("grpc.keepalive_timeout_ms", ms("grpc.keepalive_timeout_seconds")),
+        # A keepalive waits for gRPC's own pings, which otherwise give a dead peer a minute.
+        ("grpc.http2.ping_timeout_ms", ms("grpc.keepalive_timeout_seconds")),
+        # A waiting client may look whether the server lives; gRPC's own limit of 5 minutes would end the connection.
+        ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_MS),
         ("grpc.server_handshake_timeout_ms", ms("grpc.handshake_timeout_seconds")),
         ("grpc.max_concurrent_streams", settings.get("grpc.max_connection_streams", int)),
         # Above these gRPC drops calls at random, with a bare CANCELLED: admission refuses, and says why.

@@ -7,17 +7,16 @@ from typing import Any
 
 import grpc
 
-from nexy_core.events import SAMPLE_RATE_HZ, StoreUsage
-from nexy_core.ports import Greeting
+from nexy_core.events import StoreUsage
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.sessions import StopReason
 from nexy_core.transport import codec, requests
-from nexy_core.transport.interceptors import Context
-from nexy_core.transport.stream import Desk, StreamCall, trim
-from nexy_core.transport.terminal import write_terminal
+from nexy_core.transport.desk import Desk, TimeLimits
+from nexy_core.transport.greeting import GreetingCall
+from nexy_core.transport.interceptors import Context, before_work
+from nexy_core.transport.stream import StreamCall
 
 SERVICE = pb.DESCRIPTOR.services_by_name["StreamingService"].full_name
-WELCOME = f"/{SERVICE}/GenerateWelcomeAudio"
 SWEEP_SECONDS = 0.5
 MAX_SOURCE_CHARS = 128
 
@@ -63,51 +62,20 @@ class Service:
         return pb.InterruptResponse(success=True, interrupted_sessions=stopped, message=message)
 
     async def generate_welcome_audio(self, raw: pb.WelcomeRequest | codec.Malformed, context: Context) -> None:
-        """Speak a text: metadata, audio, end."""
-        try:
-            await self._greet(codec.checked(raw), context)
-        except Exception as error:  # the terminal message must be written whatever failed
-            if context.done():
-                raise
-            failure = self._desk.failures.classify(error, WELCOME)
-            await write_terminal(context, codec.welcome_end(failure))
-            raise failure from None
-
-    async def _greet(self, request: pb.WelcomeRequest, context: Context) -> None:
-        desk = self._desk
-        desk.check_open()
-        session = requests.loose_session_id(request.session_id, desk.settings)
-        desk.admission.check_message(session or context.peer())
-        if request.text.strip():
-            requests.prompt(request.text, desk.settings)
-        greeting = Greeting(session, request.text, request.voice, request.language)
-        desk.admission.take_slot(desk.orchestrator.speech_backlog_seconds())
-        try:
-            recording = await desk.orchestrator.greet(greeting)
-            metadata = pb.WelcomeMetadata(
-                method=recording.method,
-                duration_sec=recording.duration_seconds,
-                sample_rate=SAMPLE_RATE_HZ,
-                channels=1,
-                dtype="int16",
-            )
-            await context.write(pb.WelcomeResponse(metadata=metadata))
-            for data in recording.chunks:
-                response = pb.WelcomeResponse()
-                codec.fill_audio(response.audio_chunk, data)
-                await context.write(response)
-            await context.write(pb.WelcomeResponse(end_message=codec.COMPLETED))
-        finally:
-            desk.admission.free_slot()
+        """Speak a text: see ``GreetingCall``."""
+        await GreetingCall(self._desk, context).serve(raw)
 
     async def report_usage(self, raw: pb.UsageRequest | codec.Malformed, _: Context) -> pb.UsageResponse:
         """Keep a client's token counts."""
-        desk, request = self._desk, codec.checked(raw)
-        device = requests.hardware_id(request.hardware_id, desk.settings)
-        desk.admission.check_message(device)
+        desk = self._desk
+        with before_work():
+            request = codec.checked(raw)
+            device = requests.hardware_id(request.hardware_id, desk.settings)
+            session = requests.loose_session_id(request.session_id, desk.settings)
+            desk.admission.check_message(device)
         usage = StoreUsage(
             hardware_id=device,
-            session_id=requests.loose_session_id(request.session_id, desk.settings),
+            session_id=session,
             source=request.source[:MAX_SOURCE_CHARS],
             model=request.model[:MAX_SOURCE_CHARS],
             input_tokens=max(request.input_tokens, 0),
@@ -126,26 +94,19 @@ class Service:
 
     def sweep_once(self, now: float) -> None:
         """Stop what is over a limit at ``now``."""
-        settings = self._desk.settings
-        idle = settings.get("backpressure.idle_timeout_seconds", float)
-        stall = settings.get("backpressure.stall_timeout_seconds", float)
-        longest = settings.get("backpressure.max_turn_seconds", float)
-        for call in tuple(self._desk.streams):
-            if call.turn is None:
-                if call.idle_since and now - call.idle_since > idle:
-                    call.stop(StopReason.IDLE)
-            elif call.output is not None and 0.0 < call.output.writing_since < now - stall:
-                call.stop(StopReason.STALLED)
-            elif now - call.turn.started > longest:
-                call.stop(StopReason.OVERDUE)
-        trim(self._desk, now)
+        limits = TimeLimits.of(self._desk.settings)
+        calls: tuple[StreamCall | GreetingCall, ...] = (*self._desk.streams, *self._desk.greetings)
+        for call in calls:
+            if reason := call.over(now, limits):
+                call.stop(reason)
+        self._desk.trim_collected(now)
 
     # --- the end --------------------------------------------------------------------------------
 
     async def drain(self, patience_seconds: float) -> bool:
-        """Refuse what is new, end idle streams, let turns run on for ``patience_seconds``, then cancel them.
+        """Refuse what is new, end idle streams, let what runs go on for ``patience_seconds``, then cancel it.
 
-        Returns whether every turn ended by itself.
+        Returns whether every turn and greeting ended by itself.
         """
         desk = self._desk
         desk.draining = True
@@ -154,10 +115,10 @@ class Service:
                 call.stop(StopReason.SHUTDOWN)
         try:
             async with asyncio.timeout(patience_seconds):
-                await desk.turns.drained()
+                await desk.drained()
         except TimeoutError:
-            for turn in desk.turns:
-                turn.stop(StopReason.SHUTDOWN)
+            for running in (*desk.turns, *desk.greetings):
+                running.stop(StopReason.SHUTDOWN)
             return False
         return True
 

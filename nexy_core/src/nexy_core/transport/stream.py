@@ -4,50 +4,22 @@ import asyncio
 import time
 from typing import Any
 
-import attrs
 import grpc
 
-from nexy_core.backpressure import Admission
-from nexy_core.errors import NexyError, Unavailable, ValidationFailed
+from nexy_core.errors import NexyError, ValidationFailed
 from nexy_core.events import LiveTurn
-from nexy_core.ports import ActionOut, Commit, Orchestrator
+from nexy_core.ports import ActionOut, Commit
 from nexy_core.proto import streaming_pb2 as pb
-from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
-from nexy_core.settings import LiveSettings
+from nexy_core.sessions import RunningTurn, StopReason
 from nexy_core.transport import codec, requests
-from nexy_core.transport.interceptors import Context, Failures
+from nexy_core.transport.desk import Desk, TimeLimits
+from nexy_core.transport.interceptors import Context, Refused
 from nexy_core.transport.terminal import write_last, write_terminal
 
 METHOD = "/streaming.StreamingService/StreamAudio"
 DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
 ACCEPTED = pb.StreamResponse(end_message=codec.COLLECT_ACCEPTED)
 LARGE_SCREENSHOT_CHARS = 128 * 1024  # decoding more than this would hold the loop
-
-
-@attrs.define(eq=False)
-class Desk:
-    """What all calls share."""
-
-    settings: LiveSettings
-    orchestrator: Orchestrator
-    admission: Admission
-    turns: LiveTurns
-    collected: CollectBuffers
-    failures: Failures
-    streams: set["StreamCall"] = attrs.field(factory=set)
-    draining: bool = False
-
-    def check_open(self) -> None:
-        """Raises ``Unavailable`` while shutting down or without a required plugin."""
-        if self.draining:
-            raise StopReason.SHUTDOWN.error()
-        if not self.orchestrator.ready():
-            raise Unavailable("The assistant is not ready. Please try again soon.", reason="not_ready")
-
-    def release(self, turn: RunningTurn) -> None:
-        """The turn's task is over."""
-        self.turns.close(turn)
-        self.admission.free_slot()
 
 
 class StreamOutput:
@@ -70,7 +42,9 @@ class StreamOutput:
     async def accepted(self) -> None:
         """Answer a COLLECT that came while the turn writes."""
         async with self.lock:
+            self.writing_since = time.monotonic()
             await write_last(self._context, ACCEPTED)
+            self.writing_since = 0.0
 
     async def text(self, shown: str) -> str:
         safe, message = codec.text(shown)
@@ -111,31 +85,41 @@ class StreamCall:
             self.stop_reason = reason
             self._task.cancel(reason.value)
 
+    def over(self, now: float, limits: TimeLimits) -> StopReason | None:
+        """The limit that it is over, if any."""
+        if self._turn is not None and self.output is not None:
+            return limits.working(self._turn.started, self.output.writing_since, now)
+        return StopReason.IDLE if self.idle_since and now - self.idle_since > limits.idle_seconds else None
+
     async def serve(self) -> None:
-        """Run the call. Raises ``NexyError`` after its terminal message was written."""
+        """Run the call. Raises ``NexyError``, or ``Refused``, after its terminal message was written."""
         self._desk.streams.add(self)
         try:
+            self._desk.check_room()
             await self._messages()
         except asyncio.CancelledError:
             await self._abandon_turn()
             if self.stop_reason is None or self._task is None:
                 raise
             self._task.uncancel()
-            await self._fail(self.stop_reason.error())
+            raise await self._ended(self.stop_reason.error()) from None
         except Exception as error:  # the terminal message must be written whatever failed
+            early = self._turn is None
             await self._abandon_turn()
             if self._context.done():
                 raise
-            await self._fail(self._desk.failures.classify(error, METHOD))
+            failure = await self._ended(self._desk.failures.classify(error, METHOD))
+            raise Refused(failure) if early else failure from None
         finally:
             self._desk.streams.discard(self)
 
-    async def _fail(self, failure: NexyError) -> None:
+    async def _ended(self, failure: NexyError) -> NexyError:
+        """The failure, once its message has been written."""
         await write_terminal(self._context, codec.stream_end(failure))
         if self._read is not None and not self._read.done():
             await asyncio.wait([self._read], timeout=DRAIN_SECONDS)
             self._read.cancel()
-        raise failure
+        return failure
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -181,7 +165,7 @@ class StreamCall:
         text = message.chunk_text[: desk.settings.get("backpressure.max_prompt_chars", int)]
         screen = (message.screen_width, message.screen_height)
         desk.collected.update((device, session), now, message.chunk_seq, text, message.screenshot, screen)
-        trim(desk, now)
+        desk.trim_collected(now)
         if self._turn is not None and self.output is not None:
             await self.output.accepted()
             return
@@ -194,7 +178,7 @@ class StreamCall:
         desk = self._desk
         desk.check_open()
         desk.admission.check_message(device)
-        gathered = desk.collected.take((device, session))
+        gathered = desk.collected.peek((device, session))
         prompt = message.prompt if message.prompt.strip() or gathered is None else gathered.text
         image = message.screenshot or (gathered.screenshot if gathered else "")
         prompt = requests.prompt(prompt, desk.settings)
@@ -207,6 +191,7 @@ class StreamCall:
         except NexyError:
             desk.admission.free_slot()
             raise
+        desk.collected.take((device, session))
         self._turn, self.idle_since = turn, 0.0
         self.output = StreamOutput(self._context, desk.settings.get("turn.action_transport", str))
         turn.task = asyncio.create_task(self._run(turn.live, prompt, image, self.output))
@@ -255,14 +240,3 @@ class StreamCall:
         if turn is not None and turn.task is not None and not turn.task.done():
             turn.task.cancel()
             await asyncio.wait([turn.task])
-
-
-def trim(desk: Desk, now: float) -> int:
-    """Keep the COLLECT buffers within their age, number and size."""
-    settings = desk.settings
-    return desk.collected.trim(
-        now,
-        settings.get("backpressure.collect_ttl_seconds", float),
-        settings.get("backpressure.max_collect_buffers", int),
-        settings.get("backpressure.max_collect_bytes", int),
-    )
