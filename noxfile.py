@@ -9,7 +9,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PLUGINS = ("llm", "tts", "memory", "filter", "interrupt", "updates")
-SOURCES = ("nexy_core/src", *(f"plugins/nexy_{name}/src" for name in PLUGINS))
+SOURCES = ("nexy_core/src", "nexy_sdk/src", *(f"plugins/nexy_{name}/src" for name in PLUGINS))
 PYTEST_NO_TESTS = 5
 
 nox.needs_version = ">=2025.5"

@@ -159,6 +159,32 @@ async def test_a_plugin_names_its_libraries_errors(make_host, make_module):
     assert host.classify(caught.value) is ErrorType.RATE_LIMIT_EXCEEDED
 
 
+async def test_an_exception_that_is_no_exception_ends_its_call_alone(make_host, make_module):
+    class Escape(BaseException):
+        pass
+
+    class Escapes(FakeModel):
+        async def process(self, request):
+            try:
+                raise Escape
+                yield
+            finally:
+                self.calls += 1
+
+        def status(self):
+            raise Escape
+
+        async def cleanup(self):
+            raise Escape
+
+    broken = Escapes()
+    host = await make_host(plugin_of(make_module, "one", broken), plugin_of(make_module, "two", FakeModel()))
+    assert await answer(host, "say Hi.") == "Hi."
+    assert broken.calls == 1
+    assert next(state.failures for state in host.states() if state.name == "one") == 1
+    await host.stop(1)
+
+
 async def test_a_broken_classifier_breaks_nothing(make_host, make_module):
     @hookimpl
     def nexy_classify_error(error):

@@ -11,12 +11,15 @@ import click
 from nexy_core.errors import ConfigError
 
 LOCAL_FILE = "settings.local.toml"
-EXIT_BROKEN = 1
+NO_TEMPLATES = "the templates of new plugins are in an extra: install it with `pip install 'nexy-core[sdk]'`"
 
 
-@click.group()
-def plugins() -> None:
-    """List, make, check and switch plugins."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def plugins(context: click.Context) -> None:
+    """List, make, check and switch plugins. Alone: `nexy plugins list`."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
 
 
 @plugins.command("list")
@@ -103,13 +106,15 @@ def _replace(file: Path, text: str) -> None:
 
 @plugins.command()
 @click.argument("name")
-@click.option("--role", required=True, help="What it will do: llm, tts, memory, filter or interrupt.")
+@click.option("--role", required=True, help="What it will do: llm, tts, memory, store, filter, interrupt or updates.")
 @click.option("--license", "license_", default="apache", show_default=True, help="apache, mit, gpl or proprietary.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The parent folder.")
 def new(name: str, role: str, license_: str, into: Path) -> None:
     """Write a complete plugin project called NAME, for example my-voice."""
-    from nexy_core.testing.scaffold import LICENSES, ROLES, Project, write_project
-
+    try:
+        from nexy_sdk import LICENSES, ROLES, Project, write_project
+    except ModuleNotFoundError:
+        raise ConfigError(NO_TEMPLATES) from None
     if role not in ROLES:
         raise click.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="--role")
     if license_ not in LICENSES:
@@ -122,10 +127,10 @@ def new(name: str, role: str, license_: str, into: Path) -> None:
 
 
 @plugins.command()
-@click.argument("target")
+@click.argument("target", default=".")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting for the check.")
 def check(target: str, settings: tuple[str, ...]) -> int:
-    """Run the contract kit against TARGET: an installed plugin's name, or the folder of a project."""
+    """Run the contract kit against TARGET: an installed plugin's name, or the folder of a project (this one)."""
     from nexy_core.testing.project import check_project
 
     if Path(target).is_dir():
