@@ -9,8 +9,13 @@ from contextlib import aclosing
 import psutil
 import pytest
 from nexy_core.decisions import Decision
+from nexy_core.flags import Flags
 from nexy_core.plugins import Phase, Reason
-from nexy_core.testing import FakeModel, FakeVoice
+from nexy_core.ports import Commit
+from nexy_core.testing import FakeMemory, FakeModel, FakeVoice
+from nexy_core.trace import TraceRing
+from nexy_core.turn import Stage
+from nexy_core.workflows import Workflows
 
 from nexy_core import LanguageModel, Prompt, SpeechSynthesizer, TextDelta, Unavailable, hookimpl
 
@@ -95,6 +100,35 @@ async def test_disabling_during_many_turns_loses_none(make_host, make_module, se
     assert await asyncio.gather(*turns) == [("Hello there, and welcome.",) * 2] * TURNS
     await reaches(host, "llm", Phase.DISABLED)
     assert made[0].cleanups == 1
+
+
+async def test_a_turn_that_ends_while_its_memory_is_switched_off_is_remembered(
+    make_host, make_module, settings_file, log
+):
+    kept = []
+
+    class SlowMemory(FakeMemory):
+        async def cleanup(self):
+            kept.append([turn.answer for turn in self.remembered])
+
+    @hookimpl
+    def nexy_capabilities(settings):
+        return [SlowMemory()]
+
+    entry = f"memory={make_module('slow_memory', nexy_capabilities=nexy_capabilities)}"
+    host = await make_host(entry, fakes=("llm",))
+    workflows = Workflows(Stage(host.config.live, host, Flags(host.config.live), log), TraceRing(size=1))
+
+    class Output:
+        async def text(self, shown):
+            rewrite(settings_file, host, **{"plugins.memory.enabled": "false"})
+            await reaches(host, "memory", Phase.DRAINING)
+            return shown
+
+    log.mask_id = str
+    await workflows.turn(Commit("t", 1, "device", "s", "say Hi. [[remember.first.sleep.200]]"), Output())
+    await reaches(host, "memory", Phase.DISABLED)
+    assert kept == [["Hi."]]
 
 
 async def test_a_kill_switch_does_not_wait_for_the_turn(make_host, settings_file):
