@@ -170,6 +170,37 @@ async def test_a_turn_that_never_ends_does_not_keep_a_disabled_plugin(make_host,
     assert log.of(Decision.WARN) == [{"plugin": "llm", "reason": "drain_timeout"}]
 
 
+async def test_a_cleanup_that_hangs_or_raises_holds_up_nobody(make_host, make_module, settings_file, log):
+    class Hangs(FakeVoice):
+        async def cleanup(self):
+            await asyncio.Event().wait()
+
+    class Raises(FakeMemory):
+        async def cleanup(self):
+            raise SystemExit(3)
+
+    def entry(name, capability):
+        @hookimpl
+        def nexy_capabilities(settings):
+            return [capability]
+
+        return f"{name}={make_module(f'unclean_{name}', nexy_capabilities=nexy_capabilities)}"
+
+    model = FakeModel()
+    entries = [entry("tts", Hangs()), entry("memory", Raises()), entry("llm", model)]
+    host = await make_host(*entries, toml="plugins.cleanup_timeout_seconds = 0.1")
+    rewrite(settings_file, host, **{"plugins.tts.enabled": "false"})
+    await reaches(host, "tts", Phase.DISABLED)
+    (hung,) = log.of(Decision.WARN)
+    assert (hung["plugin"], hung["reason"]) == ("tts", "cleanup_failed")
+    rewrite(settings_file, host, **{"plugins.tts.enabled": "true"})
+    await reaches(host, "tts", Phase.SERVING)
+    async with asyncio.timeout(5):
+        await host.stop(2)
+    assert model.cleanups == 1
+    assert sorted(line["plugin"] for line in log.of(Decision.WARN)) == ["memory", "tts", "tts"]
+
+
 async def test_switched_back_on_while_it_drains(make_host, make_module, settings_file):
     made = []
     host = await make_host(model_plugin(make_module, made))
