@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from nexy_core.decisions import Decision
 from nexy_core.plugins import Phase, Reason
-from nexy_core.testing import FakeModel, FakeVoice
+from nexy_core.testing import FakeFilter, FakeMemory, FakeModel, FakeStore, FakeVoice, TurnHarness
 
 from nexy_core import (
     ErrorType,
@@ -282,11 +282,13 @@ async def test_a_capability_that_blocks_the_loop_is_named_and_counted(make_host,
     assert host.get(SpeechSynthesizer) is not None
 
 
-async def test_a_turn_calls_no_hook(make_host):
-    host = await make_host(fakes=("llm", "tts"))
-    called = []
-    host._registry._manager.add_hookcall_monitoring(lambda name, *_: called.append(name), lambda *_: None)
-    assert await answer(host, "count 20")
-    assert called == []
-    host.classify(ValueError())
-    assert called == ["nexy_classify_error"]
+async def test_a_whole_turn_calls_no_hook_and_a_failing_one_asks_once_what_the_error_means():
+    parts = (FakeModel(), FakeVoice(), FakeMemory(), FakeFilter(), FakeStore())
+    async with TurnHarness(*parts) as harness:
+        called = []
+        manager = harness._workflows.stage.host._registry._manager
+        manager.add_hookcall_monitoring(lambda name, *_: called.append(name), lambda *_: None)
+        result = await harness.ask("count 40")
+        assert (len(result.pieces), bool(result.audio), called) == (40, True, [])
+        assert (await harness.ask("count 40 [[llm.mid.raise.foreign]]")).error
+        assert called == ["nexy_classify_error"]
