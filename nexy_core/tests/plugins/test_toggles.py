@@ -78,6 +78,15 @@ async def test_one_that_was_off_at_the_start_comes_up(make_host, settings_file):
     assert host.get(SpeechSynthesizer) is not None
 
 
+async def test_a_server_that_started_with_the_core_alone_takes_its_plugins_up(make_host, settings_file):
+    host = await make_host(fakes=("llm", "tts"), toml="features.use_module_coordinator = false")
+    assert {state.reason for state in host.states()} == {Reason.CORE_ONLY}
+    rewrite(settings_file, host, **{"features.use_module_coordinator": "true"})
+    await reaches(host, "llm", Phase.SERVING)
+    await reaches(host, "tts", Phase.SERVING)
+    assert host.ready()
+
+
 async def test_disabling_during_many_turns_loses_none(make_host, make_module, settings_file):
     made = []
     host = await make_host(model_plugin(make_module, made))
