@@ -44,6 +44,12 @@ def test_disable_and_enable_write_the_toggle_and_say_where(tmp_path):
     assert tomllib.loads(file.read_text())["local"]["plugins"]["filter"]["enabled"] is True
 
 
+def test_a_kill_switch_is_named_when_enabling_is_not_enough(tmp_path):
+    done = nexy("plugins", "enable", "filter", cwd=tmp_path, NEXY_KS_DISABLE_FILTER="true")
+    assert done.returncode == 2
+    assert "filter stays off (killed): Turn the kill switch off in every source" in done.stderr
+
+
 def test_a_stronger_source_is_named(tmp_path):
     done = nexy("plugins", "disable", "filter", cwd=tmp_path, NEXY_PLUGINS__FILTER__ENABLED="true")
     assert done.returncode == 2

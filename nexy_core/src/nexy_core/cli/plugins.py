@@ -69,6 +69,8 @@ def _switch(name: str, *, on: bool) -> None:
     from nexy_core.config import Config
     from nexy_core.config.sources import Sources
     from nexy_core.plugins.discovery import discover
+    from nexy_core.plugins.reasons import Reason
+    from nexy_core.plugins.toggles import Toggles
 
     config = Config.load()
     modules = config.live.get("plugins.modules", list)
@@ -80,9 +82,11 @@ def _switch(name: str, *, on: bool) -> None:
     old = file.read_text(encoding="utf-8") if file.exists() else ""
     _replace(file, with_toggle(old, config.env, name, on=on))
     key = f"plugins.{name}.enabled"
-    now = Config.load().live.current
-    if now.values.get(key, True) is not on:
-        raise ConfigError(f"{key} stays {not on}: {now.sources[key]} says so and is stronger than {file}")
+    live = Config.load().live
+    if live.current.values.get(key, True) is not on:
+        raise ConfigError(f"{key} stays {not on}: {live.current.sources[key]} says so and is stronger than {file}")
+    if on and (why := Toggles(live).why_off(name)) is not Reason.NONE:
+        raise ConfigError(f"{key} is true in {file}, and {name} stays off ({why.code}): {why.remedy}")
     click.echo(f"{name} is {'on' if on else 'off'}: {key} in {file}. A running server follows within seconds.")
 
 
