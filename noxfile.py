@@ -2,14 +2,13 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
 PLUGINS = ("llm", "tts", "memory", "filter", "interrupt", "updates")
-SOURCES = ("nexy_core/src", *(f"plugins/nexy_{name}/src" for name in PLUGINS))
+SOURCES = ("nexy_core/src", "nexy_sdk/src", *(f"plugins/nexy_{name}/src" for name in PLUGINS))
 PYTEST_NO_TESTS = 5
 
 nox.needs_version = ">=2025.5"
@@ -17,7 +16,7 @@ nox.options.default_venv_backend = "none"  # the workspace's own environment, ma
 nox.options.sessions = ["lint", "types", "imports", "proto", "lock", "docs", "tests"]
 SKIPPED_BY_DEFAULT = (
     "Not run: `nox -s long` (full-size matrices), `nox -s soak` (ten minutes of everything at once), `nox -s plugin` "
-    "(each wheel alone in a clean environment), `nox -s coverage` or `nox -s bench` (figures)."
+    "(one wheel alone in a clean environment), `nox -s coverage` or `nox -s bench` (figures)."
 )
 
 os.chdir(ROOT)
@@ -100,9 +99,8 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("name", PLUGINS, ids=PLUGINS)
 def plugin(session: nox.Session, name: str) -> None:
-    """One plugin's wheel with the core's, alone in a clean environment: the contract kit against them."""
-    with tempfile.TemporaryDirectory(prefix=f"nexy-{name}-") as folder:
-        session.run("python", str(ROOT / ".ci/wheel.py"), name, folder, *session.posargs)
+    """One plugin's wheel with the core's, alone in a clean environment: the contract kit, then a server with a turn."""
+    session.run("pytest", "-m", "long", "tests/plugins/test_alone.py", "-k", f"[{name}]", *session.posargs)
 
 
 @nox.session

@@ -13,7 +13,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-MEMBERS = {path.name.replace("_", "-"): path for path in (Path("nexy_core"), *sorted(Path("plugins").glob("nexy_*")))}
+FOLDERS = (Path("nexy_core"), Path("nexy_sdk"), *sorted(Path("plugins").glob("nexy_*")))
+MEMBERS = {path.name.replace("_", "-"): path for path in FOLDERS}
 EPOCH = "1767225600"  # 2026-01-01: the same build today and tomorrow
 
 

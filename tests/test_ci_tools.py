@@ -167,7 +167,7 @@ SEEDS = {
 
 
 def test_every_crossed_boundary_is_named(tmp_path):
-    for member in ("nexy_core", *(f"plugins/{path.name}" for path in (ROOT / "plugins").iterdir())):
+    for member in ("nexy_core", "nexy_sdk", *(f"plugins/{path.name}" for path in (ROOT / "plugins").iterdir())):
         shutil.copytree(
             ROOT / member / "src", tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MEMBERS = (ROOT / "nexy_core", *sorted((ROOT / "plugins").iterdir()))
+PLUGINS = tuple(sorted((ROOT / "plugins").iterdir()))
+MEMBERS = (ROOT / "nexy_core", ROOT / "nexy_sdk", *PLUGINS)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 MACHINE_PATH = re.compile(r"/(?:tmp/wt|work/(?:main|shared)|root/|home/[a-z]+/)")
@@ -95,14 +96,14 @@ class TestMember:
         assert project(member)["license"] == ("GPL-3.0-or-later" if gpl else "Apache-2.0")
         assert ("GNU GENERAL PUBLIC LICENSE" if gpl else "Apache License") in text
 
-    def test_every_plugin_bounds_the_core_it_works_with(self, member):
+    def test_every_other_bounds_the_core_it_works_with(self, member):
         if member.name == "nexy_core":
             return
         (core,) = [line for line in project(member)["dependencies"] if line.startswith("nexy-core")]
         assert re.fullmatch(r"nexy-core>=[\d.]+,<[\d.]+", core)
 
     def test_it_is_found_by_its_entry_point(self, member):
-        if member.name == "nexy_core":
+        if member not in PLUGINS:
             return
         role = member.name.removeprefix("nexy_")
         assert project(member)["entry-points"]["nexy.plugins"] == {role: f"{member.name}.plugin"}
@@ -110,7 +111,16 @@ class TestMember:
 
 def test_the_root_lists_every_member_or_uv_sync_would_install_none():
     root = project(ROOT)
-    assert {project(member)["name"] for member in MEMBERS} <= set(root["dependencies"])
+    assert {project(member)["name"] for member in (ROOT / "nexy_core", *PLUGINS)} <= set(root["dependencies"])
+
+
+def test_what_writes_new_plugins_comes_with_a_clone_and_never_with_a_server():
+    tree = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "nexy-core[sdk]" in tree["dependency-groups"]["dev"]
+    assert not [line for line in tree["project"]["dependencies"] if "sdk" in line]
+    core = project(ROOT / "nexy_core")
+    assert "nexy-sdk>=0.1,<0.2" in core["optional-dependencies"]["sdk"]
+    assert not [line for line in core["dependencies"] if "sdk" in line]
 
 
 def test_the_wire_contract_exists_once():

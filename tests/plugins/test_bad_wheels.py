@@ -14,7 +14,7 @@ from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.testing.fake_plugins import modules
 from nexy_core.testing.process import ServerProcess
 
-from tests.plugins.wheels import BAD, GOOD, write_wheel
+from tests.plugins.wheels import BAD, GOOD, OFF, write_wheel
 
 REASONS = {entry: reason for entry, _, _, reason in BAD.values()}
 FAKES = ("llm", "tts", "memory", "filter", "updates")
@@ -26,6 +26,7 @@ def site(tmp_path_factory):
     folder, wheels = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("wheels")
     made = [write_wheel(wheels, name, entry, source, core) for name, (entry, source, core, _) in BAD.items()]
     made.append(write_wheel(wheels, "good", "good", GOOD, ">=0.1"))
+    made.append(write_wheel(wheels, "off", *OFF))
     install = ["uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--target", str(folder)]
     subprocess.run([*install, *map(str, made)], check=True, timeout=100)
     return folder
@@ -38,6 +39,7 @@ def environ(site):
         "NEXY_PLUGINS__MODULES": json.dumps(modules(*FAKES)),
         "NEXY_PLUGINS__INITIALIZE_TIMEOUT_SECONDS": "1",
         "NEXY_ROLES__TTS": '["good", "tts"]',
+        "NEXY_PLUGINS__OFF__ENABLED": "false",
     }
 
 
@@ -55,6 +57,7 @@ def test_status_names_each_with_its_reason(server):
     serving = {name for name, plugin in plugins.items() if plugin["state"] == "serving"}
     assert serving == {"good", "interrupt", *FAKES}
     assert "acme-twin-one and acme-twin-two" in plugins["twin"]["detail"]
+    assert (plugins["off"]["state"], plugins["off"]["reason"]) == ("disabled", "disabled"), "never imported"
 
 
 def test_the_log_names_each_with_its_reason(server):
@@ -72,18 +75,27 @@ def test_the_server_serves(server):
     assert answers[-1].WhichOneof("content") == "end_message"
 
 
-def test_the_list_command_names_each_with_its_reason(environ, tmp_path):
-    command = [sys.executable, "-m", "nexy_core", "plugins", "list", "--json"]
+def nexy(environ, *arguments, cwd):
+    command = [sys.executable, "-m", "nexy_core", *arguments]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("NEXY_")}
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=inherited | environ | {"NEXY_HTTP__PORT": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    done = subprocess.run(command, cwd=cwd, env=inherited | environ, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    found = {plugin["name"]: plugin["reason"] for plugin in json.loads(done.stdout)}
+    return done.stdout
+
+
+def test_the_command_names_each_with_its_reason_as_the_running_server_has_it(server, environ, tmp_path):
+    port = server.http.rpartition(":")[2]
+    lines = nexy(environ | {"NEXY_HTTP__PORT": port}, "plugins", cwd=tmp_path).splitlines()
+    assert lines[0] == "As the running server has them:"
+    for name, reason in REASONS.items():
+        row = next(index for index, line in enumerate(lines) if line.split()[:1] == [name])
+        assert "quarantined" in lines[row]
+        assert lines[row + 1].strip().startswith(f"{reason}: ")
+        assert lines[row + 2].strip().startswith("-> ")
+
+
+def test_the_list_command_names_each_with_its_reason_without_a_server(environ, tmp_path):
+    printed = nexy(environ | {"NEXY_HTTP__PORT": "1"}, "plugins", "list", "--json", cwd=tmp_path)
+    found = {plugin["name"]: plugin["reason"] for plugin in json.loads(printed)}
     unstarted = {name: reason for name, reason in REASONS.items() if not name.startswith("init_")}
     assert {name: found[name] for name in unstarted} == unstarted

@@ -99,13 +99,55 @@ def test_disabling_during_many_turns_loses_none(server, stub):
 
 def test_the_files_are_watched_without_a_signal(server, stub):
     nexy(server, "plugins", "disable", "tts")
+    server.wait_for("reload", LIMIT_SECONDS, key="plugins.tts.enabled", new="false", applied=True)
+    server.wait_for("disable", LIMIT_SECONDS, plugin="tts", reason="disabled")
     reach(server, "tts", "disabled")
     messages = ask(stub)
     assert "".join(message.text_chunk for message in messages) == ANSWER
     assert not any(message.audio_chunk.audio_data for message in messages)
     nexy(server, "plugins", "enable", "tts")
+    server.wait_for("enable", LIMIT_SECONDS, plugin="tts")
     reach(server, "tts", "serving")
     assert any(message.audio_chunk.audio_data for message in ask(stub))
+
+
+@pytest.mark.long
+def test_a_canary_changes_live_and_a_larger_share_includes_the_smaller(server, stub):
+    devices = [str(uuid.uuid4()).upper() for _ in range(12)]
+    file = server.folder / "settings" / "settings.local.toml"
+
+    def heard(percent):
+        file.write_text(f"[default]\nplugins.tts.percent = {percent}\n")
+        shown = server.wait_for("reload", LIMIT_SECONDS, key="plugins.tts.percent", applied=True)["new"]
+        assert shown == f"{percent}%"
+        with ThreadPoolExecutor(len(devices)) as pool:
+            answers = pool.map(lambda device: ask(stub, device), devices)
+        return [any(message.audio_chunk.audio_data for message in messages) for messages in answers]
+
+    none, half, whole = heard(0), heard(50), heard(100)
+    assert (any(none), all(whole)) == (False, True)
+    assert heard(50) == half, "each device keeps its answer"
+    assert heard(0) == none
+
+
+def test_the_variables_file_switches_too_and_the_environment_has_the_last_word(tmp_path):
+    environ = {
+        "NEXY_PLUGINS__MODULES": json.dumps(modules()),
+        "NEXY_PLUGINS__FILTER__ENABLED": "false",
+        "NEXY_KS_DISABLE_MEMORY": "true",
+    }
+    with ServerProcess(tmp_path, environ) as server:
+        assert (state(server, "filter")["state"], state(server, "filter")["reason"]) == ("disabled", "disabled")
+        assert (state(server, "memory")["state"], state(server, "memory")["reason"]) == ("disabled", "killed")
+        file = tmp_path / "config.env"
+        file.write_text("NEXY_PLUGINS__TTS__ENABLED=false\nNEXY_PLUGINS__FILTER__ENABLED=true\n")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("disable", LIMIT_SECONDS, plugin="tts")
+        reach(server, "tts", "disabled")
+        assert state(server, "filter")["state"] == "disabled"
+        file.unlink()
+        server.process.send_signal(signal.SIGHUP)
+        reach(server, "tts", "serving")
 
 
 def test_a_kill_switch_in_the_file_works_at_once(server, stub):

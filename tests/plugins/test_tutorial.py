@@ -27,10 +27,11 @@ def run(*command, cwd, **variables):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """A virtual environment away from the repository, with the core's wheel and what it needs."""
+    """A virtual environment away from the repository, with the core's wheel, its extra `sdk` and what they need."""
     folder = tmp_path_factory.mktemp("clean")
-    run("uv", "build", "--quiet", "--wheel", "--package", "nexy-core", "--out-dir", str(folder), cwd=ROOT)
-    (wheel,) = folder.glob("*.whl")
+    for package in ("nexy-core", "nexy-sdk"):
+        run("uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), cwd=ROOT)
+    core, sdk = sorted(folder.glob("*.whl"))
     venv = folder / "venv"
     run("uv", "venv", "--quiet", "--python", sys.executable, str(venv), cwd=folder)
     python = str(venv / "bin" / "python")
@@ -38,7 +39,7 @@ def environment(tmp_path_factory):
     listed = subprocess.run(["uv", "pip", "freeze"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     pins.write_text("\n".join(line for line in listed.splitlines() if "==" in line))
     install = ["uv", "pip", "install", "--quiet", "--no-build", "--python", python, "--constraint", str(pins)]
-    run(*install, f"nexy-core[sdk] @ file://{wheel}", cwd=folder)
+    run(*install, f"nexy-core[sdk] @ file://{core}", str(sdk), cwd=folder)
     return venv
 
 

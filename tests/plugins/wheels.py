@@ -16,17 +16,32 @@ def nexy_capabilities(settings):
 INITIALIZE = "import asyncio, sys\n" + GOOD.replace(
     "    async def process", "    async def initialize(self):\n        {body}\n\n    async def process"
 )
+SLEEP_ON = "await asyncio.shield(asyncio.gather(asyncio.sleep(30), return_exceptions=True))"
+OFF = ("off", "raise SystemExit('it must not be imported')")
 # name of the wheel: (entry point, module's source, requirement on the core, reason)
 BAD = {
     "missing-import": ("missing_import", "import nowhere_to_be_found", "", "import_failed"),
     "syntax": ("syntax", "def broken(:", "", "import_failed"),
     "asserts": ("asserts", "raise AssertionError('not here')", "", "import_failed"),
     "exits": ("exits", "raise SystemExit(3)", "", "exited_at_import"),
+    "escapes": ("escapes", "class Out(BaseException): pass\nraise Out('of here')", "", "import_failed"),
     "empty": ("empty", "", "", "no_hooks"),
     "signature": ("signature", GOOD.replace("(settings)", "(settings, more)"), "", "bad_signature"),
     "misspelt": ("misspelt", GOOD.replace("nexy_capabilities", "nexy_capabilites"), "", "unknown_hook"),
     "asynchronous": ("asynchronous", GOOD.replace("def nexy_cap", "async def nexy_cap"), "", "async_hook"),
     "raises": ("raises", GOOD.replace("return [Voice()]", "raise RuntimeError('no')"), "", "hook_raised"),
+    "settings-raise": (
+        "settings_raise",
+        GOOD + "\n@hookimpl\ndef nexy_settings():\n    raise RuntimeError('no')\n",
+        "",
+        "hook_raised",
+    ),
+    "actions-raise": (
+        "actions_raise",
+        GOOD + "\n@hookimpl\ndef nexy_actions():\n    raise RuntimeError('no')\n",
+        "",
+        "hook_raised",
+    ),
     "nothing": ("nothing", GOOD.replace("[Voice()]", "[5]"), "", "bad_capability"),
     "thief": (
         "thief",
@@ -43,6 +58,7 @@ BAD = {
     "init-raises": ("init_raises", INITIALIZE.format(body="raise OSError('no engine')"), "", "initialize_raised"),
     "init-exits": ("init_exits", INITIALIZE.format(body="sys.exit(1)"), "", "initialize_raised"),
     "init-hangs": ("init_hangs", INITIALIZE.format(body="await asyncio.Event().wait()"), "", "initialize_timed_out"),
+    "init-sleeps-on": ("init_sleeps_on", INITIALIZE.format(body=SLEEP_ON), "", "initialize_timed_out"),
 }
 
 

@@ -29,6 +29,18 @@ class Parts:
         self._routes = routes
         self._wanted = wanted
 
+    def keep(self) -> Callable[[], None]:
+        """Keep them from being cleaned up until the returned function is called, once."""
+        providers = [provider for route in self._routes.values() for provider in route.providers]
+        for provider in providers:
+            provider.acquire()
+
+        def release() -> None:
+            for provider in providers:
+                provider.release()
+
+        return release
+
     def get(self, role: type[RoleT]) -> RoleT | None:
         """What serves ``role`` now, ``None`` when nothing does."""
         whole = self._routes.get(role)
@@ -107,14 +119,11 @@ class Host:
     def hold(self, hardware_id: str = "") -> Iterator[Parts]:
         """The parts for one turn of a device: a plugin that is disabled meanwhile is cleaned up after it."""
         parts = self._parts(hardware_id)
-        providers = [provider for route in self._routes.values() for provider in route.providers]
-        for provider in providers:
-            provider.acquire()
+        release = parts.keep()
         try:
             yield parts
         finally:
-            for provider in providers:
-                provider.release()
+            release()
 
     def actions(self) -> tuple[Action, ...]:
         """The commands of every serving plugin; the first of a name wins."""

@@ -90,7 +90,7 @@ class Workflows:
             cut=cut,
             language=turn.language,
         )
-        self._later(self._remember(remember), commit.hardware_id)
+        self._later(self._hand_over(turn.parts.get(Memory), remember), turn)
         if usage is not None:
             stored = StoreUsage(
                 hardware_id=commit.hardware_id,
@@ -100,21 +100,21 @@ class Workflows:
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
             )
-            self._later(self._store(stored), commit.hardware_id)
+            self._later(self._store(stored, turn.parts.get(Store)), turn)
 
-    def _later(self, work: Coroutine[None, None, None], device: str) -> None:
+    def _later(self, work: Coroutine[None, None, None], turn: Turn) -> None:
+        """After the turn's end, with its parts: a plugin switched off meanwhile still keeps what was said."""
+        release = turn.parts.keep()
         task = asyncio.create_task(work)
-        self._background[task] = device
+        self._background[task] = turn.commit.hardware_id
         task.add_done_callback(self._background.pop)
+        task.add_done_callback(lambda _: release())
 
     async def _remembered(self, hardware_id: str) -> None:
         """Let this device's last turn be remembered before the next one recalls, within the recall's own limit."""
         pending = [task for task, device in self._background.items() if device == hardware_id]
         if pending:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
-
-    async def _remember(self, remember: Remember) -> None:
-        await self._hand_over(self.stage.host.get(Memory, remember.hardware_id), remember)
 
     async def _hand_over(self, part: Capability[RequestT, Any] | None, request: RequestT) -> None:
         """Have memory or the store keep something, in the background: what fails is said and holds nobody up."""
@@ -183,15 +183,15 @@ class Workflows:
 
     async def report_usage(self, usage: StoreUsage) -> None:
         """Keep a client's counts: in the store, and summed here."""
-        await self._store(usage)
+        await self._store(usage, self.stage.host.get(Store))
 
-    async def _store(self, usage: StoreUsage) -> None:
+    async def _store(self, usage: StoreUsage, store: Store | None) -> None:
         self._usage = UsageTotals(
             self._usage.reports + 1,
             self._usage.input_tokens + usage.input_tokens,
             self._usage.output_tokens + usage.output_tokens,
         )
-        await self._hand_over(self.stage.host.get(Store), usage)
+        await self._hand_over(store, usage)
 
     async def usage_totals(self) -> UsageTotals:
         """From the store, or what this process has counted."""

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from nexy_core.decisions import Decision
 from nexy_core.plugins import Phase, Reason
-from nexy_core.testing import FakeModel, FakeVoice
+from nexy_core.testing import FakeFilter, FakeMemory, FakeModel, FakeStore, FakeVoice, TurnHarness
 
 from nexy_core import (
     ErrorType,
@@ -159,6 +159,32 @@ async def test_a_plugin_names_its_libraries_errors(make_host, make_module):
     assert host.classify(caught.value) is ErrorType.RATE_LIMIT_EXCEEDED
 
 
+async def test_an_exception_that_is_no_exception_ends_its_call_alone(make_host, make_module):
+    class Escape(BaseException):
+        pass
+
+    class Escapes(FakeModel):
+        async def process(self, request):
+            try:
+                raise Escape
+                yield
+            finally:
+                self.calls += 1
+
+        def status(self):
+            raise Escape
+
+        async def cleanup(self):
+            raise Escape
+
+    broken = Escapes()
+    host = await make_host(plugin_of(make_module, "one", broken), plugin_of(make_module, "two", FakeModel()))
+    assert await answer(host, "say Hi.") == "Hi."
+    assert broken.calls == 1
+    assert next(state.failures for state in host.states() if state.name == "one") == 1
+    await host.stop(1)
+
+
 async def test_a_broken_classifier_breaks_nothing(make_host, make_module):
     @hookimpl
     def nexy_classify_error(error):
@@ -256,11 +282,13 @@ async def test_a_capability_that_blocks_the_loop_is_named_and_counted(make_host,
     assert host.get(SpeechSynthesizer) is not None
 
 
-async def test_a_turn_calls_no_hook(make_host):
-    host = await make_host(fakes=("llm", "tts"))
-    called = []
-    host._registry._manager.add_hookcall_monitoring(lambda name, *_: called.append(name), lambda *_: None)
-    assert await answer(host, "count 20")
-    assert called == []
-    host.classify(ValueError())
-    assert called == ["nexy_classify_error"]
+async def test_a_whole_turn_calls_no_hook_and_a_failing_one_asks_once_what_the_error_means():
+    parts = (FakeModel(), FakeVoice(), FakeMemory(), FakeFilter(), FakeStore())
+    async with TurnHarness(*parts) as harness:
+        called = []
+        manager = harness._workflows.stage.host._registry._manager
+        manager.add_hookcall_monitoring(lambda name, *_: called.append(name), lambda *_: None)
+        result = await harness.ask("count 40")
+        assert (len(result.pieces), bool(result.audio), called) == (40, True, [])
+        assert (await harness.ask("count 40 [[llm.mid.raise.foreign]]")).error
+        assert called == ["nexy_classify_error"]

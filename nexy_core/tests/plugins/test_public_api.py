@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 
 import nexy_core
-from nexy_core import hookspecs
+from nexy_core import hookspecs, testing
 
 RECORD = Path(__file__).with_name("public_api.txt")
 
@@ -26,9 +26,19 @@ def lines():
             yield from (f"{name}.{m}{inspect.signature(f)}" for m, f in methods if m == "__init__" or m[0] != "_")
         elif inspect.isclass(thing) and hasattr(thing, "__members__"):
             yield from (f"{name}.{member} = {value.value}" for member, value in thing.__members__.items())
+    yield from lines_of_testing()
     for name, function in inspect.getmembers(hookspecs, inspect.isfunction):
         if name.startswith("nexy_"):
             yield f"{name}({', '.join(inspect.signature(function).parameters)})"
+
+
+def lines_of_testing():
+    for name in testing.__all__:
+        thing = getattr(testing, name)
+        yield f"testing.{name}({', '.join(inspect.signature(thing).parameters)})"
+        methods = inspect.getmembers(thing, inspect.isfunction) if inspect.isclass(thing) else []
+        own = ((m, f) for m, f in methods if m[0] != "_" and not hasattr(nexy_core.Capability, m))
+        yield from (f"testing.{name}.{m}({', '.join(inspect.signature(f).parameters)})" for m, f in own)
 
 
 def test_every_promise_is_kept():

@@ -43,6 +43,8 @@ IMPORTS = {
     "raise AssertionError('no')": (Reason.IMPORT_FAILED, "AssertionError: no"),
     "def broken(:": (Reason.IMPORT_FAILED, "SyntaxError"),
     "raise RuntimeError('a' * 5000)": (Reason.IMPORT_FAILED, "RuntimeError"),
+    "class Out(BaseException): pass\nraise Out('of here')": (Reason.IMPORT_FAILED, "Out: of here"),
+    "import asyncio; raise asyncio.CancelledError": (Reason.IMPORT_FAILED, "CancelledError"),
     "x = 1": (Reason.NO_HOOKS, ""),
 }
 
@@ -69,6 +71,18 @@ def exits(*_):
     sys.exit(1)
 
 
+class Escape(BaseException):
+    """No Exception: whoever catches only those is left."""
+
+
+def escapes(*_):
+    raise Escape("gone")
+
+
+def cannot(value):
+    raise ZeroDivisionError
+
+
 async def waits(settings):
     return []
 
@@ -90,6 +104,11 @@ class Mute(FakeVoice):
 class Exits(FakeVoice):
     async def initialize(self):
         sys.exit(1)
+
+
+class Escapes(FakeVoice):
+    async def initialize(self):
+        raise Escape("gone")
 
 
 class Hangs(FakeVoice):
@@ -114,6 +133,7 @@ HOOKS = {
     "async_hook": (hooks(nexy_capabilities=waits), Reason.ASYNC_HOOK),
     "hook_raises": (hooks(nexy_capabilities=lambda settings: raises()), Reason.HOOK_RAISED),
     "hook_exits": (hooks(nexy_capabilities=lambda settings: exits()), Reason.HOOK_RAISED),
+    "hook_escapes": (hooks(nexy_capabilities=lambda settings: escapes()), Reason.HOOK_RAISED),
     "settings_raise": (hooks(nexy_settings=lambda: raises()), Reason.HOOK_RAISED),  # noqa: PLW0108
     "actions_raise": (hooks(nexy_actions=lambda: raises()), Reason.HOOK_RAISED),  # noqa: PLW0108
     "no_capability": (hooks(nexy_capabilities=lambda settings: [Nothing()]), Reason.BAD_CAPABILITY),
@@ -123,6 +143,10 @@ HOOKS = {
     "taken_setting": (hooks(nexy_settings=lambda: [Setting("grpc.port", int, 1, "Mine.")]), Reason.BAD_SETTING),
     "wrong_default": (hooks(nexy_settings=lambda: [Setting("bad.x", int, "one", "A number.")]), Reason.BAD_SETTING),
     "twice_setting": (hooks(nexy_settings=lambda: [Setting("bad.x", int, 1, "A.")] * 2), Reason.BAD_SETTING),
+    "check_raises": (hooks(nexy_settings=lambda: [Setting("bad.x", int, 1, "A.", check=cannot)]), Reason.BAD_SETTING),
+    "odd_key": (hooks(nexy_settings=lambda: [Setting(7, int, 1, "A.")]), Reason.BAD_SETTING),
+    "odd_bound": (hooks(nexy_settings=lambda: [Setting("bad.x", int, 1, "A.", minimum="0")]), Reason.BAD_SETTING),
+    "initialize_escapes": (hooks(nexy_capabilities=lambda settings: [Escapes()]), Reason.INITIALIZE_RAISED),
     "initialize_raises": (hooks(nexy_capabilities=lambda settings: [Mute()]), Reason.INITIALIZE_RAISED),
     "initialize_exits": (hooks(nexy_capabilities=lambda settings: [Exits()]), Reason.INITIALIZE_RAISED),
     "initialize_hangs": (hooks(nexy_capabilities=lambda settings: [Hangs()]), Reason.INITIALIZE_TIMED_OUT),

@@ -9,8 +9,13 @@ from contextlib import aclosing
 import psutil
 import pytest
 from nexy_core.decisions import Decision
+from nexy_core.flags import Flags
 from nexy_core.plugins import Phase, Reason
-from nexy_core.testing import FakeModel, FakeVoice
+from nexy_core.ports import Commit
+from nexy_core.testing import FakeMemory, FakeModel, FakeVoice
+from nexy_core.trace import TraceRing
+from nexy_core.turn import Stage
+from nexy_core.workflows import Workflows
 
 from nexy_core import LanguageModel, Prompt, SpeechSynthesizer, TextDelta, Unavailable, hookimpl
 
@@ -73,6 +78,15 @@ async def test_one_that_was_off_at_the_start_comes_up(make_host, settings_file):
     assert host.get(SpeechSynthesizer) is not None
 
 
+async def test_a_server_that_started_with_the_core_alone_takes_its_plugins_up(make_host, settings_file):
+    host = await make_host(fakes=("llm", "tts"), toml="features.use_module_coordinator = false")
+    assert {state.reason for state in host.states()} == {Reason.CORE_ONLY}
+    rewrite(settings_file, host, **{"features.use_module_coordinator": "true"})
+    await reaches(host, "llm", Phase.SERVING)
+    await reaches(host, "tts", Phase.SERVING)
+    assert host.ready()
+
+
 async def test_disabling_during_many_turns_loses_none(make_host, make_module, settings_file):
     made = []
     host = await make_host(model_plugin(make_module, made))
@@ -95,6 +109,35 @@ async def test_disabling_during_many_turns_loses_none(make_host, make_module, se
     assert await asyncio.gather(*turns) == [("Hello there, and welcome.",) * 2] * TURNS
     await reaches(host, "llm", Phase.DISABLED)
     assert made[0].cleanups == 1
+
+
+async def test_a_turn_that_ends_while_its_memory_is_switched_off_is_remembered(
+    make_host, make_module, settings_file, log
+):
+    kept = []
+
+    class SlowMemory(FakeMemory):
+        async def cleanup(self):
+            kept.append([turn.answer for turn in self.remembered])
+
+    @hookimpl
+    def nexy_capabilities(settings):
+        return [SlowMemory()]
+
+    entry = f"memory={make_module('slow_memory', nexy_capabilities=nexy_capabilities)}"
+    host = await make_host(entry, fakes=("llm",))
+    workflows = Workflows(Stage(host.config.live, host, Flags(host.config.live), log), TraceRing(size=1))
+
+    class Output:
+        async def text(self, shown):
+            rewrite(settings_file, host, **{"plugins.memory.enabled": "false"})
+            await reaches(host, "memory", Phase.DRAINING)
+            return shown
+
+    log.mask_id = str
+    await workflows.turn(Commit("t", 1, "device", "s", "say Hi. [[remember.first.sleep.200]]"), Output())
+    await reaches(host, "memory", Phase.DISABLED)
+    assert kept == [["Hi."]]
 
 
 async def test_a_kill_switch_does_not_wait_for_the_turn(make_host, settings_file):
@@ -134,6 +177,37 @@ async def test_a_turn_that_never_ends_does_not_keep_a_disabled_plugin(make_host,
         rewrite(settings_file, host, **{"plugins.llm.enabled": "false"})
         await reaches(host, "llm", Phase.DISABLED)
     assert log.of(Decision.WARN) == [{"plugin": "llm", "reason": "drain_timeout"}]
+
+
+async def test_a_cleanup_that_hangs_or_raises_holds_up_nobody(make_host, make_module, settings_file, log):
+    class Hangs(FakeVoice):
+        async def cleanup(self):
+            await asyncio.Event().wait()
+
+    class Raises(FakeMemory):
+        async def cleanup(self):
+            raise SystemExit(3)
+
+    def entry(name, capability):
+        @hookimpl
+        def nexy_capabilities(settings):
+            return [capability]
+
+        return f"{name}={make_module(f'unclean_{name}', nexy_capabilities=nexy_capabilities)}"
+
+    model = FakeModel()
+    entries = [entry("tts", Hangs()), entry("memory", Raises()), entry("llm", model)]
+    host = await make_host(*entries, toml="plugins.cleanup_timeout_seconds = 0.1")
+    rewrite(settings_file, host, **{"plugins.tts.enabled": "false"})
+    await reaches(host, "tts", Phase.DISABLED)
+    (hung,) = log.of(Decision.WARN)
+    assert (hung["plugin"], hung["reason"]) == ("tts", "cleanup_failed")
+    rewrite(settings_file, host, **{"plugins.tts.enabled": "true"})
+    await reaches(host, "tts", Phase.SERVING)
+    async with asyncio.timeout(5):
+        await host.stop(2)
+    assert model.cleanups == 1
+    assert sorted(line["plugin"] for line in log.of(Decision.WARN)) == ["memory", "tts", "tts"]
 
 
 async def test_switched_back_on_while_it_drains(make_host, make_module, settings_file):
@@ -186,7 +260,7 @@ async def test_a_broken_one_that_is_switched_off_and_on_is_tried_again(make_host
     await reaches(host, "tts", Phase.SERVING)
 
 
-async def test_a_hundred_cycles_leave_nothing(make_host, make_module, settings_file):
+async def test_a_hundred_cycles_leave_nothing(make_host, make_module, settings_file, log):
     host = await make_host(fakes=("llm", "tts", "memory", "filter", "interrupt"))
 
     async def cycle():
@@ -197,12 +271,13 @@ async def test_a_hundred_cycles_leave_nothing(make_host, make_module, settings_f
         await ask(host.get(LanguageModel), "say Hi.")
 
     def census():
+        log.lines.clear()
         gc.collect()
         return {
             "tasks": len(asyncio.all_tasks()),
             "threads": threading.active_count(),
             "handles": psutil.Process(os.getpid()).num_fds(),
-            "objects": sum(isinstance(thing, FakeModel | FakeVoice) for thing in gc.get_objects()),
+            "objects": sum(type(thing).__module__.startswith(("nexy_", "pluggy")) for thing in gc.get_objects()),
         }
 
     for _ in range(5):

@@ -133,6 +133,10 @@ async def initialize(self):
 }
 
 
+def test_there_is_a_bad_plugin_for_every_rule():
+    assert {*BAD_BODIES, *BAD_MODULES, Rule.REQUIRES_CORE} == set(Rule)
+
+
 @pytest.fixture
 def write_plugin(tmp_path, monkeypatch):
     """A plugin's module on the import path, for this process and its children."""

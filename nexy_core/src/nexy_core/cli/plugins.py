@@ -11,12 +11,15 @@ import click
 from nexy_core.errors import ConfigError
 
 LOCAL_FILE = "settings.local.toml"
-EXIT_BROKEN = 1
+NO_TEMPLATES = "the templates of new plugins are in an extra: install it with `pip install 'nexy-core[sdk]'`"
 
 
-@click.group()
-def plugins() -> None:
-    """List, make, check and switch plugins."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def plugins(context: click.Context) -> None:
+    """List, make, check and switch plugins. Alone: `nexy plugins list`."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
 
 
 @plugins.command("list")
@@ -66,6 +69,8 @@ def _switch(name: str, *, on: bool) -> None:
     from nexy_core.config import Config
     from nexy_core.config.sources import Sources
     from nexy_core.plugins.discovery import discover
+    from nexy_core.plugins.reasons import Reason
+    from nexy_core.plugins.toggles import Toggles
 
     config = Config.load()
     modules = config.live.get("plugins.modules", list)
@@ -77,9 +82,11 @@ def _switch(name: str, *, on: bool) -> None:
     old = file.read_text(encoding="utf-8") if file.exists() else ""
     _replace(file, with_toggle(old, config.env, name, on=on))
     key = f"plugins.{name}.enabled"
-    now = Config.load().live.current
-    if now.values.get(key, True) is not on:
-        raise ConfigError(f"{key} stays {not on}: {now.sources[key]} says so and is stronger than {file}")
+    live = Config.load().live
+    if live.current.values.get(key, True) is not on:
+        raise ConfigError(f"{key} stays {not on}: {live.current.sources[key]} says so and is stronger than {file}")
+    if on and (why := Toggles(live).why_off(name)) is not Reason.NONE:
+        raise ConfigError(f"{key} is true in {file}, and {name} stays off ({why.code}): {why.remedy}")
     click.echo(f"{name} is {'on' if on else 'off'}: {key} in {file}. A running server follows within seconds.")
 
 
@@ -103,13 +110,15 @@ def _replace(file: Path, text: str) -> None:
 
 @plugins.command()
 @click.argument("name")
-@click.option("--role", required=True, help="What it will do: llm, tts, memory, filter or interrupt.")
+@click.option("--role", required=True, help="What it will do: llm, tts, memory, store, filter, interrupt or updates.")
 @click.option("--license", "license_", default="apache", show_default=True, help="apache, mit, gpl or proprietary.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The parent folder.")
 def new(name: str, role: str, license_: str, into: Path) -> None:
     """Write a complete plugin project called NAME, for example my-voice."""
-    from nexy_core.testing.scaffold import LICENSES, ROLES, Project, write_project
-
+    try:
+        from nexy_sdk import LICENSES, ROLES, Project, write_project
+    except ModuleNotFoundError:
+        raise ConfigError(NO_TEMPLATES) from None
     if role not in ROLES:
         raise click.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="--role")
     if license_ not in LICENSES:
@@ -122,10 +131,10 @@ def new(name: str, role: str, license_: str, into: Path) -> None:
 
 
 @plugins.command()
-@click.argument("target")
+@click.argument("target", default=".")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting for the check.")
 def check(target: str, settings: tuple[str, ...]) -> int:
-    """Run the contract kit against TARGET: an installed plugin's name, or the folder of a project."""
+    """Run the contract kit against TARGET: an installed plugin's name, or the folder of a project (this one)."""
     from nexy_core.testing.project import check_project
 
     if Path(target).is_dir():

@@ -1,6 +1,6 @@
 """The settings table as Markdown: what docs/configuration.md shows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from nexy_core.config.values import shown
 from nexy_core.core_settings import CORE, core_settings, dynamic_setting
@@ -27,17 +27,22 @@ def markdown(declared: Mapping[str, tuple[str, Setting]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def table(settings: Iterable[Setting]) -> str:
+    """One table of these settings."""
+    return "\n".join([HEAD, *map(_row, settings)])
+
+
 def _title(owner: str) -> str:
     return "### The core" if owner == CORE else f"### The plugin {owner}"
 
 
-def between_marks(document: str, table: str) -> str:
-    """``document`` with the table between its marks. Raises ``ConfigError`` when they are not there."""
+def between_marks(document: str, text: str) -> str:
+    """``document`` with the text between its marks. Raises ``ConfigError`` when they are not there."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ConfigError(f"the document has no {BEGIN} and {END}: add both")
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{text}\n{END}{after}"
 
 
 def _row(setting: Setting) -> str:

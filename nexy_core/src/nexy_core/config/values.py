@@ -207,6 +207,13 @@ _READERS: Mapping[type[Any], Callable[[object], Value]] = {
 }
 
 
+def _own_check(setting: Setting, value: Value) -> str:
+    try:
+        return setting.check(value) if setting.check else ""
+    except Exception as error:  # noqa: BLE001  # isolation: a plugin's function may raise anything
+        return f"cannot be checked: {type(error).__name__}"
+
+
 def _check_range(setting: Setting, value: Value) -> None:
     if isinstance(value, int | float):
         if setting.minimum is not None and value < setting.minimum:
@@ -216,5 +223,5 @@ def _check_range(setting: Setting, value: Value) -> None:
     named = value if isinstance(value, list) else [value]
     if setting.choices and any(item not in setting.choices for item in named):
         raise BadValue(f"must be one of {', '.join(setting.choices)}")
-    if setting.check and (fault := setting.check(value)):
+    if fault := _own_check(setting, value):
         raise BadValue(fault)

@@ -29,6 +29,8 @@ async def _guarded(work: Callable[[], Awaitable[object]]) -> BaseException | Non
     """Turn exceptions into values: a ``SystemExit`` that reached the task would end the whole process."""
     try:
         await work()
-    except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001  # isolation
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # isolation
         return error
     return None

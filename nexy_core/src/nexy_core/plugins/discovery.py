@@ -9,6 +9,7 @@ import attrs
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from nexy_core.errors import ConfigError
 from nexy_core.plugins.reasons import PluginError, Reason
 
 GROUP = "nexy.plugins"
@@ -58,6 +59,15 @@ def discover(modules: Iterable[str] = (), taken_names: Iterable[str] = ()) -> li
     reserved = RESERVED_NAMES.union(taken_names)
     version = core_version()
     return [_checked(by_name[name], reserved, version) for name in sorted(by_name)]
+
+
+def find(name: str) -> Found:
+    """The installed plugin ``name``, or the one that ``name=module`` names. Raises ``ConfigError`` for none."""
+    short = name.partition("=")[0]
+    for found in discover([name] if "=" in name else []):
+        if found.name == short:
+            return found
+    raise ConfigError(f"no installed plugin is called {short!r}; `nexy plugins list` names those that are")
 
 
 def installed() -> list[importlib.metadata.EntryPoint]:

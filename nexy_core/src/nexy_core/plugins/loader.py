@@ -122,7 +122,9 @@ def _guarded(call: Callable[[], ResultT], reason: Reason) -> ResultT:
         raise PluginError(Reason.BAD_SIGNATURE, describe(error)) from error
     except SystemExit as error:
         raise PluginError(reason, "it called sys.exit") from error
-    except Exception as error:  # isolation: plugins may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # isolation: plugins may raise anything
         raise PluginError(reason, describe(error)) from error
 
 
@@ -133,7 +135,9 @@ def _import(found: Found) -> object:
         manager = _OnePlugin(found.entry_point)
     except SystemExit as error:
         raise PluginError(Reason.EXITED_AT_IMPORT, "it called sys.exit") from error
-    except Exception as error:  # isolation: plugins may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # isolation: plugins may raise anything
         raise PluginError(Reason.IMPORT_FAILED, describe(error)) from error
     plugin: object = manager[found.name].plugin
     return plugin

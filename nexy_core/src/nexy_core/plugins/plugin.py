@@ -120,3 +120,5 @@ def _declare(name: str, settings: tuple[Setting, ...], config: Config) -> None:
         config.declare(name, settings)
     except ConfigError as error:
         raise PluginError(Reason.BAD_SETTING, str(error)) from error
+    except Exception as error:  # isolation: a Setting may hold anything
+        raise PluginError(Reason.BAD_SETTING, describe(error)) from error

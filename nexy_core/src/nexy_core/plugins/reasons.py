@@ -35,7 +35,7 @@ class Reason(Enum):
     CORE_ONLY = (
         "core_only",
         "features.use_module_coordinator is false, or its kill switch is on: no plugin is loaded.",
-        "Set features.use_module_coordinator = true and kill_switches.disable_module_coordinator = false, and restart.",
+        "Set features.use_module_coordinator = true and kill_switches.disable_module_coordinator = false.",
     )
     NOT_INSTALLED = (
         "not_installed",

@@ -6,7 +6,6 @@ This is the only wrapper around a capability's iterator.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, get_args
 
 import attrs
@@ -78,7 +77,9 @@ class Provider:
         """The capability's own word, isolated."""
         try:
             status = self.capability.status()
-        except Exception as error:  # noqa: BLE001  # isolation: plugins may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # isolation: plugins may raise anything
             return Status(Health.FAILED, f"status() raised {type(error).__name__}")
         return status if isinstance(status, Status) else Status(Health.FAILED, "status() returned no Status")
 
@@ -135,10 +136,7 @@ class Route:
         for provider in self.providers:
             if not provider.serves():
                 continue
-            if failure is not None:
-                self._supervision.note(
-                    Decision.FALLBACK, role=self.role.role, plugin=provider.plugin, reason=failure.reason
-                )
+            self._note_fallback(provider, failure)
             call = self._begin(provider)
             events: AsyncIterator[Any] | None = None
             try:
@@ -152,7 +150,9 @@ class Route:
                     yield event
                     call.task = asyncio.current_task()
                     call.waiting_since = loop_time()
-            except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001  # isolation
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # noqa: BLE001  # isolation
                 failure = self._failed(call, error)
             else:
                 self._succeeded(call)
@@ -258,6 +258,10 @@ async def _close(events: AsyncIterator[Any] | None) -> None:
     close = getattr(events, "aclose", None)
     if close is None:
         return
-    with suppress(Exception, SystemExit):
+    try:
         async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
             await close()
+    except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError):
+        raise
+    except BaseException as error:  # noqa: BLE001  # isolation
+        logger.warning("closing a capability's iterator raised %s", type(error).__name__)

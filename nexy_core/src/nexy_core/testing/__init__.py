@@ -1,4 +1,4 @@
-"""For tests of plugins and of the server: fakes of every role, faults on demand, the contract kit."""
+"""For tests of plugins and of the server: fakes of every role and of the host, faults on demand, the contract kit."""
 
 from nexy_core.testing.fakes import (
     FakeClock,
@@ -11,15 +11,20 @@ from nexy_core.testing.fakes import (
     FakeVoice,
     tone,
 )
+from nexy_core.testing.harness import TurnHarness, TurnResult
+from nexy_core.testing.host import FakeHost
 
 __all__ = [
     "FakeClock",
     "FakeFeed",
     "FakeFilter",
+    "FakeHost",
     "FakeInterrupts",
     "FakeMemory",
     "FakeModel",
     "FakeStore",
     "FakeVoice",
+    "TurnHarness",
+    "TurnResult",
     "tone",
 ]

@@ -25,10 +25,13 @@ FREE_PORTS = {
 
 
 class ServerProcess:
-    """``nexy serve`` in ``folder``. A context manager: ready on entry, stopped on exit."""
+    """``nexy serve`` in ``folder``, of the environment of ``python``. Ready on entry, stopped on exit."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str] | None = None, *, python: str | Path = sys.executable
+    ) -> None:
         self.folder = folder
+        self._python = str(python)
         self.lines: list[str] = []
         self.listening: dict[str, str] = {}
         self._news: queue.Queue[str | None] = queue.Queue()
@@ -44,8 +47,8 @@ class ServerProcess:
 
     def launch(self) -> None:
         """Start the process and return at once."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "nexy_core", "serve"],
+        self.process = subprocess.Popen(  # noqa: S603  # the interpreter that a test names
+            [self._python, "-m", "nexy_core", "serve"],
             cwd=self.folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,

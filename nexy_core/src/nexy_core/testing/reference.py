@@ -9,12 +9,17 @@ import attrs
 
 from nexy_core import errors, events, hookspecs
 from nexy_core.capability import ROLES
+from nexy_core.config.document import table
+from nexy_core.core_settings import core_settings, dynamic_setting
 from nexy_core.errors import ConfigError, NexyError
 from nexy_core.plugins.reasons import Reason
+from nexy_core.settings import Setting
 from nexy_core.testing.kit.rules import Rule
 
 BEGIN = "<!-- generated: reference -->"
 END = "<!-- end: reference -->"
+FOR_EVERY_PLUGIN = ("plugins.NAME.enabled", "plugins.NAME.percent", "kill_switches.disable_NAME")
+SHARED_TABLES = ("plugins", "roles")
 
 
 def between(document: str, text: str) -> str:
@@ -28,7 +33,7 @@ def between(document: str, text: str) -> str:
 
 def markdown() -> str:
     """All sections."""
-    return "\n".join([*_hooks(), *_roles(), *_events(), *_errors(), *_rules(), *_reasons()])
+    return "\n".join([*_hooks(), *_roles(), *_events(), *_errors(), *_settings(), *_rules(), *_reasons()])
 
 
 def _section(title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -95,6 +100,22 @@ def _errors() -> Iterator[str]:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, NexyError)]
     rows = ((f"`{kind.__name__}`", f"`{kind.error_type}`", _doc(kind)) for kind in kinds)
     return _section("Errors", ("exception", "error type", "when"), rows)
+
+
+def _settings() -> Iterator[str]:
+    """How one is declared, and the ones that are there for every plugin."""
+    yield from ("### Settings", "", _doc(Setting), "")
+    fields = ((f"`{field.name}: {_name(field.type)}`", _default(field.default)) for field in attrs.fields(Setting))
+    yield from _section("Fields of a Setting", ("field", "default"), fields)
+    named = filter(None, map(dynamic_setting, FOR_EVERY_PLUGIN))
+    shared = (setting for setting in core_settings() if setting.key.partition(".")[0] in SHARED_TABLES)
+    yield from ("### Settings for every plugin", "", table([*named, *shared]), "")
+
+
+def _default(default: Any) -> str:
+    if default is attrs.NOTHING:
+        return "must be given"
+    return "empty" if isinstance(default, attrs.Factory) else f"`{default!r}`"  # type: ignore[arg-type]  # a class
 
 
 def _rules() -> Iterator[str]:

@@ -16,9 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from nexy_core.config import Config
-from nexy_core.errors import ConfigError
 from nexy_core.plugins.bounded import bounded
-from nexy_core.plugins.discovery import CORE_DISTRIBUTION, Found, discover
+from nexy_core.plugins.discovery import CORE_DISTRIBUTION, Found, find
 from nexy_core.plugins.loader import Registry
 from nexy_core.plugins.plugin import Plugin, load
 from nexy_core.plugins.reasons import PluginError
@@ -46,11 +45,7 @@ def check_plugin(name: str, settings: Mapping[str, str] | None = None) -> Report
 
     Raises ``ConfigError`` for a name that is not installed and for wrong settings.
     """
-    modules = [name] if "=" in name else []
-    short = name.partition("=")[0]
-    found = next((one for one in discover(modules) if one.name == short), None)
-    if found is None:
-        raise ConfigError(f"no installed plugin is called {short!r}; `nexy plugins list` names those that are")
+    found = find(name)
     findings = list(_static(found))
     if all(finding.rule is not Rule.IMPORTS or finding.ok for finding in findings):
         with tempfile.TemporaryDirectory(prefix="nexy-check-") as data_dir:
