@@ -1,6 +1,7 @@
 """Figures of the last 60 seconds, against a plain recomputation; the Prometheus text, through its own parser."""
 
 import math
+import threading
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,16 @@ def test_what_is_a_minute_old_has_left_the_window(clock):
     clock.now += 1
     assert slots.window() == {}
     assert slots.total() == {"a": 1}
+
+
+def test_threads_that_count_at_once_lose_nothing():
+    slots = Slots()
+    threads = [threading.Thread(target=lambda: [slots.add("a") for _ in range(20_000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert slots.total() == {"a": 80_000}
 
 
 def test_memory_does_not_grow_with_time(clock):

@@ -21,7 +21,7 @@ DECISIONS = {
     "cut": Decision.ABORT,
     ErrorType.CANCELLED_BY_USER.value: Decision.ABORT,
 }
-USERS_STOPS = frozenset({StopReason.INTERRUPTED, StopReason.SUPERSEDED})
+USERS_STOPS = frozenset({StopReason.INTERRUPTED, StopReason.ABANDONED, StopReason.SUPERSEDED})
 _MS_PER_SECOND = 1000
 
 

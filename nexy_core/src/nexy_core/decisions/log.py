@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TextIO
 
 from nexy_core.decisions.keys import load_key, log_dir, mask
-from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line, hide_secrets
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
 BATCH_LINES = 500
 GATHER_SECONDS = 0.01
 MIN_SECRET_CHARS = 6
-MASK = "***"
 OWN_PREFIX = "nexy_"
 _MS_PER_SECOND = 1000
 
@@ -133,8 +132,12 @@ class DecisionLog:
 
     @property
     def lost(self) -> int:
-        """Lines dropped and not yet said."""
-        return self._lost
+        """Lines dropped for want of room or not written, and not yet said."""
+        return self._lost + sum(sink.unwritten_lines for sink in self._sinks)
+
+    def failing(self) -> list[dict[str, object]]:
+        """The sinks that cannot be written now, and why."""
+        return [{"sink": sink.name, "errno": sink.errno} for sink in self._sinks if sink.unwritten_lines]
 
     @property
     def waiting(self) -> int:
@@ -198,8 +201,8 @@ class DecisionLog:
         if not lines:
             return
         text = "\n".join(lines) + "\n"
-        for secret in self._hidden:
-            text = text.replace(secret, MASK)
+        if any(secret in text for secret in self._hidden):
+            text = "".join(hide_secrets(line, self._hidden) + "\n" for line in lines)
         for sink in list(self._sinks):
             self._write_to(sink, text, len(lines))
 
@@ -214,12 +217,17 @@ class DecisionLog:
             self._tell(Decision.DROP, {"lines": failed_before, "sink": sink.name})
 
     def _tell(self, decision: Decision, ctx: Mapping[str, object]) -> None:
-        self._buffer.append(format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0))
+        self._buffer.append(self._own_line(decision, ctx))
 
     def _loss(self) -> str:
         with self._lost_lock:
             lost, self._lost = self._lost, 0
-        return format_line(self._stamp(), "ERROR", "log", "-", Decision.DROP, {"lines": lost}, 0)
+        return self._own_line(Decision.DROP, {"lines": lost})
+
+    def _own_line(self, decision: Decision, ctx: Mapping[str, object]) -> str:
+        if self.observe is not None:
+            self.observe(decision)
+        return format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0)
 
 
 def own_stream(stream: TextIO) -> TextIO:

@@ -1,6 +1,7 @@
 """Figures over the last 60 seconds, kept in one-second slots that are reused: no list grows, no timer runs."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,12 +17,13 @@ Clock = Callable[[], float]
 
 
 class Slots:
-    """Counts by key, for the last minute and since the start. One update touches one dict."""
+    """Counts by key, for the last minute and since the start. One update touches one dict; any thread may count."""
 
-    __slots__ = ("_clock", "_counts", "_current", "_past", "_second", "_seconds")
+    __slots__ = ("_clock", "_counts", "_current", "_lock", "_past", "_second", "_seconds")
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._second = -1
         self._current: dict[int | str, int] = {}
         self._seconds = [-1] * WINDOW_SECONDS
@@ -31,10 +33,11 @@ class Slots:
     def add(self, key: int | str) -> None:
         """Count one."""
         second = int(self._clock())
-        if second != self._second:
-            self._recycle(second)
-        counts = self._current
-        counts[key] = counts.get(key, 0) + 1
+        with self._lock:
+            if second != self._second:
+                self._recycle(second)
+            counts = self._current
+            counts[key] = counts.get(key, 0) + 1
 
     def _recycle(self, second: int) -> None:
         at = second % WINDOW_SECONDS
@@ -49,21 +52,23 @@ class Slots:
         """Counts of the last minute."""
         oldest = int(self._clock()) - WINDOW_SECONDS
         merged: dict[int | str, int] = {}
-        for second, counts in zip(self._seconds, self._counts, strict=True):
-            if second > oldest:
-                _merge(merged, counts)
+        with self._lock:
+            for second, counts in zip(self._seconds, self._counts, strict=True):
+                if second > oldest:
+                    _merge(merged, counts)
         return merged
 
     def total(self) -> dict[int | str, int]:
         """Counts since the start."""
-        merged = dict(self._past)
-        for counts in self._counts:
-            _merge(merged, counts)
+        with self._lock:
+            merged = dict(self._past)
+            for counts in self._counts:
+                _merge(merged, counts)
         return merged
 
 
 def _merge(into: dict[int | str, int], counts: dict[int | str, int]) -> None:
-    for key, count in counts.copy().items():
+    for key, count in counts.items():
         into[key] = into.get(key, 0) + count
 
 
