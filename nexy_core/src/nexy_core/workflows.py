@@ -90,7 +90,7 @@ class Workflows:
             cut=cut,
             language=turn.language,
         )
-        self._later(self._remember(remember), commit.hardware_id)
+        self._later(self._remember(remember, turn.trace), commit.hardware_id)
         if usage is not None:
             stored = StoreUsage(
                 hardware_id=commit.hardware_id,
@@ -113,10 +113,12 @@ class Workflows:
         if pending:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
 
-    async def _remember(self, remember: Remember) -> None:
-        await self._hand_over(self.stage.host.get(Memory, remember.hardware_id), remember)
+    async def _remember(self, remember: Remember, trace: TurnTrace) -> None:
+        await self._hand_over(self.stage.host.get(Memory, remember.hardware_id), remember, Memory.role, trace)
 
-    async def _hand_over(self, part: Capability[RequestT, Any] | None, request: RequestT) -> None:
+    async def _hand_over(
+        self, part: Capability[RequestT, Any] | None, request: RequestT, role: str, trace: TurnTrace | None = None
+    ) -> None:
         """Have memory or the store keep something, in the background: what fails is said and holds nobody up."""
         if part is None:
             return
@@ -126,9 +128,9 @@ class Workflows:
                     async for _ in events:
                         pass
         except TimeoutError:
-            self._degrade("late", part.role)
+            self._degrade("late", role, trace)
         except NexyError as error:
-            self._degrade(error.reason, part.role)
+            self._degrade(error.reason, role, trace)
 
     # --- interrupts -----------------------------------------------------------------------------
 
@@ -191,17 +193,20 @@ class Workflows:
             self._usage.input_tokens + usage.input_tokens,
             self._usage.output_tokens + usage.output_tokens,
         )
-        await self._hand_over(self.stage.host.get(Store), usage)
+        await self._hand_over(self.stage.host.get(Store), usage, Store.role)
 
     async def usage_totals(self) -> UsageTotals:
         """From the store, or what this process has counted."""
         store = self.stage.host.get(Store)
         if store is not None:
             try:
-                async with closing(store.process(QueryUsage())) as events:
-                    async for event in events:
-                        if isinstance(event, UsageTotals):
-                            return event
+                async with asyncio.timeout(self.stage.settings.get("turn.recall_timeout_seconds", float)):
+                    async with closing(store.process(QueryUsage())) as events:
+                        async for event in events:
+                            if isinstance(event, UsageTotals):
+                                return event
+            except TimeoutError:
+                self._degrade("late", "store")
             except NexyError as error:
                 self._degrade(error.reason, "store")
         return self._usage
@@ -213,5 +218,9 @@ class Workflows:
         while self._background:
             await asyncio.wait(tuple(self._background))
 
-    def _degrade(self, reason: str, part: str) -> None:
-        self.stage.log.write(Decision.DEGRADE, scope="turn", part=part, reason=reason)
+    def _degrade(self, reason: str, part: str, trace: TurnTrace | None = None) -> None:
+        turn = {}
+        if trace is not None:
+            trace.note(f"degrade: {reason} ({part})")
+            turn["turn"] = trace.turn_id
+        self.stage.log.write(Decision.DEGRADE, scope="turn", part=part, reason=reason, **turn)
