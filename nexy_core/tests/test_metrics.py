@@ -180,8 +180,8 @@ def test_the_exposition_agrees_with_the_snapshot(clock):
     assert found["nexy_error_rate", rpc] == snapshot["error_rate"]["StreamAudio"]
     assert found["nexy_decision_rate", (("type", "start"),)] == pytest.approx(1 / 60)
     assert found["nexy_calls_total", (("outcome", "ok"), *rpc)] == 100
-    assert found["nexy_stage_ms_count", (("stage", "first_token"),)] == 100
-    assert found["nexy_stage_ms_sum", (("stage", "first_token"),)] == pytest.approx(5050)
+    assert found["nexy_stage_seconds_count", (("stage", "first_token"),)] == 100
+    assert found["nexy_stage_seconds_sum", (("stage", "first_token"),)] == pytest.approx(5.05)
     assert found["nexy_process_resident_bytes", ()] > 1e6
 
 
@@ -193,10 +193,10 @@ def test_a_histogram_s_buckets_are_cumulative_and_true(clock):
     buckets = {
         float(dict(labels)["le"]): value
         for (name, labels), value in samples(metrics).items()
-        if name == "nexy_stage_ms_bucket" and dict(labels)["stage"] == "end"
+        if name == "nexy_stage_seconds_bucket" and dict(labels)["stage"] == "end"
     }
     for bound, count in buckets.items():
-        assert count == sum(value < bound for value in values)
+        assert count == sum(value < bound * 1000 for value in values)
 
 
 def test_every_label_is_there_from_the_start(clock):

@@ -184,7 +184,7 @@ def silences(server):
             int(sample.value)
             for family in families
             for sample in family.samples
-            if sample.name == "nexy_stage_ms_count" and sample.labels["stage"] == "interrupt_to_silence"
+            if sample.name == "nexy_stage_seconds_count" and sample.labels["stage"] == "interrupt_to_silence"
         ]
     return count
 

@@ -137,6 +137,8 @@ class Server:
             streams=("Streams open.", lambda: len(desk.streams)),
             collect_buffers=("COLLECT buffers kept.", lambda: len(desk.collected)),
             speech_owed_seconds=("How long the speech owed takes to make.", self.workflows.speech_backlog_seconds),
+            speech_waiting=("Pieces that wait for a voice.", self.workflows.speech_waiting),
+            memories_waiting=("Turns on their way to memory.", self.workflows.memories_waiting),
             real_time_factor=("Seconds it takes to make a second of speech.", self.workflows.real_time_factor),
         )
 

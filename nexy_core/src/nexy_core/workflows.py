@@ -50,6 +50,14 @@ class Workflows:
         speed = self._voice_figure("speed")
         return 1 / speed if speed > 0 else 0.0
 
+    def speech_waiting(self) -> float:
+        """Pieces that wait for a voice; 0.0 where it does not say."""
+        return self._voice_figure("waiting")
+
+    def memories_waiting(self) -> int:
+        """Turns and counts on their way to memory and the store."""
+        return len(self._background)
+
     def _voice_figure(self, name: str) -> float:
         voice = self.stage.host.get(SpeechSynthesizer)
         return float(voice.status().figures.get(name, 0.0)) if voice else 0.0
