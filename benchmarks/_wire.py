@@ -44,9 +44,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def server_process(module: str) -> Iterator[Server]:
-    """A server in a process of its own: ``python -m MODULE``, which prints its port."""
-    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process:
+def server_process(module: str, *args: str) -> Iterator[Server]:
+    """A server in a process of its own: ``python -m MODULE ARGS``, which prints its port."""
+    with subprocess.Popen([sys.executable, "-m", module, *args], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             with connect(process.pid, int(process.stdout.readline())) as server:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nexy_core.decisions import Decision
 from nexy_core.metrics import RPCS, STAGES, Metrics
-from nexy_core.metrics.windows import WINDOW_SECONDS, Distribution, Slots
+from nexy_core.metrics.windows import WINDOW_SECONDS, Distribution, SharedSlots, Slots
 from prometheus_client.parser import text_string_to_metric_families
 
 STREAM = "/streaming.StreamingService/StreamAudio"
@@ -69,7 +69,7 @@ def test_what_is_a_minute_old_has_left_the_window(clock):
 
 
 def test_threads_that_count_at_once_lose_nothing():
-    slots = Slots()
+    slots = SharedSlots()
     threads = [threading.Thread(target=lambda: [slots.add("a") for _ in range(20_000)]) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -85,7 +85,7 @@ def format_line(
 ) -> str:
     """The line without its newline; whatever is in the arguments, it stays one line and parses."""
     return (
-        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision} "
+        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision!s} "
         f"ctx={_encode_context(ctx)} dur_ms={max(0, dur_ms)}"
     )
 

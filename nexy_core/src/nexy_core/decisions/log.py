@@ -16,10 +16,12 @@ from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
 BATCH_LINES = 500
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.05
+"""How long lines wait for more: waking the writer costs far more than a line."""
 MIN_SECRET_CHARS = 6
 OWN_PREFIX = "nexy_"
 _MS_PER_SECOND = 1000
+_FRACTIONS = tuple(f".{ms:03d}Z" for ms in range(_MS_PER_SECOND))
 
 
 class DecisionLog:
@@ -35,13 +37,13 @@ class DecisionLog:
         self._capacity = settings.get("log.buffer_lines", int)
         self._seen: object = None
         self._threshold = 0
-        self._second = 0
-        self._second_text = ""
+        self._second = (0, "")
         self._buffer: deque[str] = deque()
         self._lost = 0
         self._lost_lock = threading.Lock()
         self._idle = True
         self._wake = threading.Event()
+        self._ending = threading.Event()
         self._closing = False
         self.observe: Callable[[Decision], None] | None = None
         """Called with each decision written; keep it under a microsecond."""
@@ -147,6 +149,7 @@ class DecisionLog:
     def close(self, timeout_seconds: float) -> bool:
         """Write what waits, then close the sinks. False when the time did not suffice."""
         self._closing = True
+        self._ending.set()
         self._wake.set()
         self._writer.join(timeout_seconds)
         return not self._writer.is_alive()
@@ -162,10 +165,11 @@ class DecisionLog:
     def _stamp(self) -> str:
         now = time.time()
         second = int(now)
-        if second != self._second:
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
-        return f"{self._second_text}.{int((now - second) * _MS_PER_SECOND):03d}Z"
+        known, text = self._second  # together, for other threads write lines too
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        return text + _FRACTIONS[int((now - second) * _MS_PER_SECOND)]
 
     def _open_files(self, folder: Path) -> None:
         try:
@@ -186,7 +190,7 @@ class DecisionLog:
             self._idle = True
             if not self._buffer and not self._closing:
                 self._wake.wait()
-                time.sleep(GATHER_SECONDS)
+                self._ending.wait(GATHER_SECONDS)
             self._wake.clear()
             self._idle = False
             self._write_batch()

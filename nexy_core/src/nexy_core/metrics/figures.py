@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from nexy_core.decisions import Decision
-from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, Slots
+from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, SharedSlots, Slots
 
 RPCS = ("StreamAudio", "InterruptSession", "GenerateWelcomeAudio", "ReportUsage")
 OTHER_RPC = "other"
@@ -48,7 +48,7 @@ class Metrics:
         self.latency = {rpc: Distribution(clock) for rpc in (*RPCS, OTHER_RPC)}
         self.stages = {stage: Distribution(clock) for stage in STAGES}
         self.calls = Slots(clock)
-        self.decisions = Slots(clock)
+        self.decisions = SharedSlots(clock)
         self.gauges: dict[str, Gauge] = {}
         self._refusals: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
 

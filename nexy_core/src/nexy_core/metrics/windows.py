@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from math import log10
 
 WINDOW_SECONDS = 60
 BUCKETS_PER_DECADE = 50
@@ -17,13 +18,12 @@ Clock = Callable[[], float]
 
 
 class Slots:
-    """Counts by key, for the last minute and since the start. One update touches one dict; any thread may count."""
+    """Counts by key, for the last minute and since the start, by one thread. One update touches one dict."""
 
-    __slots__ = ("_clock", "_counts", "_current", "_lock", "_past", "_second", "_seconds")
+    __slots__ = ("_clock", "_counts", "_current", "_past", "_second", "_seconds")
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._second = -1
         self._current: dict[int | str, int] = {}
         self._seconds = [-1] * WINDOW_SECONDS
@@ -33,11 +33,10 @@ class Slots:
     def add(self, key: int | str) -> None:
         """Count one."""
         second = int(self._clock())
-        with self._lock:
-            if second != self._second:
-                self._recycle(second)
-            counts = self._current
-            counts[key] = counts.get(key, 0) + 1
+        if second != self._second:
+            self._recycle(second)
+        counts = self._current
+        counts[key] = counts.get(key, 0) + 1
 
     def _recycle(self, second: int) -> None:
         at = second % WINDOW_SECONDS
@@ -52,19 +51,39 @@ class Slots:
         """Counts of the last minute."""
         oldest = int(self._clock()) - WINDOW_SECONDS
         merged: dict[int | str, int] = {}
-        with self._lock:
-            for second, counts in zip(self._seconds, self._counts, strict=True):
-                if second > oldest:
-                    _merge(merged, counts)
+        for second, counts in zip(self._seconds, self._counts, strict=True):
+            if second > oldest:
+                _merge(merged, counts)
         return merged
 
     def total(self) -> dict[int | str, int]:
         """Counts since the start."""
-        with self._lock:
-            merged = dict(self._past)
-            for counts in self._counts:
-                _merge(merged, counts)
+        merged = dict(self._past)
+        for counts in self._counts:
+            _merge(merged, counts)
         return merged
+
+
+class SharedSlots(Slots):
+    """Counts by any thread."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._lock = threading.Lock()
+
+    def add(self, key: int | str) -> None:
+        with self._lock:
+            Slots.add(self, key)
+
+    def window(self) -> dict[int | str, int]:
+        with self._lock:
+            return super().window()
+
+    def total(self) -> dict[int | str, int]:
+        with self._lock:
+            return super().total()
 
 
 def _merge(into: dict[int | str, int], counts: dict[int | str, int]) -> None:
@@ -83,9 +102,10 @@ class Distribution:
 
     def observe(self, value: float) -> None:
         """Add one duration."""
-        value = min(max(value, _LOWEST), _HIGHEST)
+        if not _LOWEST <= value <= _HIGHEST:  # cheaper than min and max
+            value = _LOWEST if value < _LOWEST else _HIGHEST
         self.sum += value
-        self._slots.add(int(math.log10(value) * BUCKETS_PER_DECADE + _OFFSET))
+        self._slots.add(int(log10(value) * BUCKETS_PER_DECADE + _OFFSET))
 
     def percentile(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the last minute's durations are; ``None`` without any."""
@@ -102,7 +122,7 @@ class Distribution:
         """How many since the start were below each bound (which are bucket limits), then all of them."""
         total = self._slots.total()
         for bound in bounds:
-            limit = round(math.log10(bound) * BUCKETS_PER_DECADE + _OFFSET)
+            limit = round(log10(bound) * BUCKETS_PER_DECADE + _OFFSET)
             yield bound, sum(count for bucket, count in total.items() if int(bucket) < limit)
         yield math.inf, sum(total.values())
 

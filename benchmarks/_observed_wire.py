@@ -1,0 +1,109 @@
+"""Our transport with all that observes it on, or with none of it: the same server otherwise.
+
+Run as a process: `python -m benchmarks._observed_wire on`, or `off`; it prints its port. On is what `nexy serve` does:
+the interceptor, decision lines on a stream and in files, metrics, a turn's trace and its line, the loop's lateness.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from typing import Any, TextIO
+
+import grpc
+import uvloop
+from nexy_core.backpressure import Admission
+from nexy_core.config import Config
+from nexy_core.decisions import DecisionLog
+from nexy_core.errors import ErrorType
+from nexy_core.metrics import measure_lateness
+from nexy_core.observation import Observation
+from nexy_core.ports import Commit, TurnOutput
+from nexy_core.sessions import CollectBuffers, LiveTurns
+from nexy_core.trace import TraceRing, TurnTrace
+from nexy_core.transport.interceptors import Failures, LoggingInterceptor
+from nexy_core.transport.options import server_options
+from nexy_core.transport.service import Service
+from nexy_core.transport.stream import Desk
+
+from benchmarks._our_wire import LIMITS, Script
+
+STAGES = ("recall", "first_token", "first_sentence", "first_text", "first_audio")
+
+
+class Unobserved(DecisionLog):
+    """A log that hears nothing."""
+
+    def write(self, *_: Any, **__: Any) -> None: ...
+
+
+class Observed(Script):
+    """A script whose turns are traced as the turn's pipeline does it."""
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+        self._ring = TraceRing(200)
+
+    async def turn(self, commit: Commit, output: TurnOutput) -> None:
+        mask = self._observation.log.mask_id
+        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id))
+        self._ring.add(trace)
+        for stage in STAGES:
+            trace.mark(stage)
+        await super().turn(commit, Marked(output, trace))
+        trace.end("complete")
+        self._observation.turn_ended(trace)
+
+
+class Marked:
+    """An output that marks what is sent."""
+
+    def __init__(self, output: TurnOutput, trace: TurnTrace) -> None:
+        self._output = output
+        self._trace = trace
+
+    async def text(self, shown: str) -> str:
+        safe = await self._output.text(shown)
+        self._trace.mark("first_text")
+        self._trace.pieces += 1
+        return safe
+
+    async def audio(self, data: bytes) -> None:
+        await self._output.audio(data)
+        self._trace.mark("first_audio")
+        self._trace.audio_bytes += len(data)
+
+    async def action(self, action: Any) -> None:
+        await self._output.action(action)
+
+
+async def serve(*, on: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w") as stream:
+        os.chdir(folder)
+        config = Config.load(environ=LIMITS)
+        server, observation = build(config, stream, on=on)
+        print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+        await server.start()
+        sampling = asyncio.create_task(measure_lateness(observation.metrics)) if on else None
+        await server.wait_for_termination()
+        if sampling is not None:
+            sampling.cancel()
+
+
+def build(config: Config, stream: TextIO, *, on: bool) -> tuple[grpc.aio.Server, Observation]:
+    live = config.live
+    log = DecisionLog.open(live, console=True, stream=stream) if on else Unobserved.quiet(live)
+    observation = Observation(config, log)
+    failures = Failures(log, lambda _: ErrorType.INTERNAL)
+    script = Observed(observation) if on else Script()
+    turns = LiveTurns(observation.turn_closed) if on else LiveTurns()
+    service = Service(Desk(live, script, Admission(live), turns, CollectBuffers(), failures))
+    interceptors = [LoggingInterceptor(log, observation.metrics, failures)] if on else []
+    server = grpc.aio.server(interceptors=interceptors, options=server_options(live))
+    server.add_generic_rpc_handlers((service.handlers(),))
+    return server, observation
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(on=sys.argv[1] == "on"))
