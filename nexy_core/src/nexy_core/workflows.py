@@ -227,8 +227,8 @@ class Workflows:
             await asyncio.wait(tuple(self._background))
 
     def _degrade(self, reason: str, part: str, trace: TurnTrace | None = None) -> None:
-        turn = {}
+        ctx: dict[str, object] = {"part": part, "reason": reason}
         if trace is not None:
             trace.note(f"degrade: {reason} ({part})")
-            turn["turn"] = trace.turn_id
-        self.stage.log.write(Decision.DEGRADE, scope="turn", part=part, reason=reason, **turn)
+            ctx["turn"] = trace.turn_id
+        self.stage.log.write(Decision.DEGRADE, scope="turn", ctx=ctx)

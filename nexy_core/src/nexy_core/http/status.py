@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -103,7 +104,7 @@ class StatusSources:
         }
 
 
-def _updates(plugins: list[PluginState]) -> dict[str, Any]:
+def _updates(plugins: Sequence[PluginState]) -> dict[str, Any]:
     """How the update site is, from the plugin that has it."""
     found = next((plugin for plugin in plugins if UPDATES_ROLE in plugin.roles), None)
     if found is None:
