@@ -1,14 +1,15 @@
-"""Our transport with all that observes it on, or with none of it: the same server otherwise.
+"""Our transport twice in one process: with all that observes it, and with none of it.
 
-Run as a process: `python -m benchmarks._observed_wire on`, or `off`; it prints its port. On is what `nexy serve` does:
-the interceptor, decision lines on a stream and in files, metrics, a turn's trace and its line, the loop's lateness.
+Run as a process: `python -m benchmarks._observed_wire`; it prints both ports, the observed one first. Observed is what
+`nexy serve` does: the interceptor, decision lines on a stream and in files, metrics, a turn's trace and its line, the
+loop's lateness. One process, because two of the same kind differ by more than what is to be measured.
 """
 
 import asyncio
 import os
-import sys
 import tempfile
-from typing import Any, TextIO
+from collections.abc import Sequence
+from typing import Any
 
 import grpc
 import uvloop
@@ -77,33 +78,44 @@ class Marked:
         await self._output.action(action)
 
 
-async def serve(*, on: bool) -> None:
+async def serve() -> None:
     with tempfile.TemporaryDirectory() as folder, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w") as stream:
         os.chdir(folder)
         config = Config.load(environ=LIMITS)
-        server, observation = build(config, stream, on=on)
-        print(server.add_insecure_port("127.0.0.1:0"), flush=True)
-        await server.start()
-        sampling = asyncio.create_task(measure_lateness(observation.metrics)) if on else None
-        await server.wait_for_termination()
-        if sampling is not None:
-            sampling.cancel()
+        observation = Observation(config, DecisionLog.open(config.live, console=True, stream=stream))
+        servers = [observed(observation), unobserved(config)]
+        print(*(server.add_insecure_port("127.0.0.1:0") for server in servers), flush=True)
+        for server in servers:
+            await server.start()
+        await measure_lateness(observation.metrics)
 
 
-def build(config: Config, stream: TextIO, *, on: bool) -> tuple[grpc.aio.Server, Observation]:
+def observed(observation: Observation) -> grpc.aio.Server:
+    failures = Failures(observation.log, lambda _: ErrorType.INTERNAL)
+    interceptor = LoggingInterceptor(observation.log, observation.metrics, failures)
+    turns = LiveTurns(observation.turn_closed)
+    return build(observation.config, Observed(observation), turns, failures, [interceptor])
+
+
+def unobserved(config: Config) -> grpc.aio.Server:
+    failures = Failures(Unobserved.quiet(config.live), lambda _: ErrorType.INTERNAL)
+    return build(config, Script(), LiveTurns(), failures, [])
+
+
+def build(
+    config: Config,
+    script: Script,
+    turns: LiveTurns,
+    failures: Failures,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+) -> grpc.aio.Server:
     live = config.live
-    log = DecisionLog.open(live, console=True, stream=stream) if on else Unobserved.quiet(live)
-    observation = Observation(config, log)
-    failures = Failures(log, lambda _: ErrorType.INTERNAL)
-    script = Observed(observation) if on else Script()
-    turns = LiveTurns(observation.turn_closed) if on else LiveTurns()
     service = Service(Desk(live, script, Admission(live), turns, CollectBuffers(), failures))
-    interceptors = [LoggingInterceptor(log, observation.metrics, failures)] if on else []
     server = grpc.aio.server(interceptors=interceptors, options=server_options(live))
     server.add_generic_rpc_handlers((service.handlers(),))
-    return server, observation
+    return server
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(on=sys.argv[1] == "on"))
+        runner.run(serve())

@@ -44,15 +44,23 @@ class Server:
 
 
 @contextlib.contextmanager
-def server_process(module: str, *args: str) -> Iterator[Server]:
-    """A server in a process of its own: ``python -m MODULE ARGS``, which prints its port."""
-    with subprocess.Popen([sys.executable, "-m", module, *args], stdout=subprocess.PIPE, text=True) as process:
+def server_process(module: str) -> Iterator[Server]:
+    """A server in a process of its own: ``python -m MODULE``, which prints its port."""
+    with server_ports(module) as (server,):
+        yield server
+
+
+@contextlib.contextmanager
+def server_ports(module: str) -> Iterator[list[Server]]:
+    """A process that prints the ports of several servers on one line."""
+    with (
+        subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process,
+        contextlib.ExitStack() as stack,
+    ):
         assert process.stdout is not None
-        try:
-            with connect(process.pid, int(process.stdout.readline())) as server:
-                yield server
-        finally:
-            process.terminate()
+        stack.callback(process.terminate)
+        ports = [int(port) for port in process.stdout.readline().split()]
+        yield [stack.enter_context(connect(process.pid, port)) for port in ports]
 
 
 def bare_server() -> contextlib.AbstractContextManager[Server]:

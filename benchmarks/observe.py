@@ -4,7 +4,6 @@ Baselines: loguru writing a line to a file as its documentation shows it; a Prom
 the same transport with nothing that observes it.
 """
 
-import contextlib
 import json
 import tempfile
 import time
@@ -18,7 +17,7 @@ from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.metrics import Metrics
 from prometheus_client import CollectorRegistry, Histogram
 
-from benchmarks._wire import Server, cpu_per_message, server_process
+from benchmarks._wire import Server, server_ports
 from benchmarks.harness import Comparison, Measure
 
 US = 1_000_000
@@ -26,6 +25,7 @@ LINES = 5000
 OBSERVATIONS = 50_000
 READS = 20
 ROUNDS = 41
+SETTLE_SECONDS = 0.15
 TURNS = {
     "a short answer (1 text, 12 audio)": (json.dumps([["text_chunk", 40, 1], ["audio_chunk", 8192, 12]]), 40),
     "an answer (4 texts, 60 audio)": (json.dumps([["text_chunk", 60, 4], ["audio_chunk", 8192, 60]]), 12),
@@ -85,19 +85,27 @@ def comparisons() -> Iterator[Comparison]:
         per_item(lambda: [metrics.stages["first_token"].percentile(0.95) for _ in range(READS)], READS),
     )
     yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))
-    with contextlib.ExitStack() as stack:
-        on = stack.enter_context(server_process("benchmarks._observed_wire", "on"))
-        off = stack.enter_context(server_process("benchmarks._observed_wire", "off"))
+    with server_ports("benchmarks._observed_wire") as (observed, unobserved):
         for name, (script, turns) in TURNS.items():
             yield Comparison(
                 f"all observability on: {name}",
                 "CPU µs/message",
-                cpu_of(on, script, turns),
-                cpu_of(off, script, turns),
+                cpu_of(observed, script, turns),
+                cpu_of(unobserved, script, turns),
                 "the same, unobserved",
                 ROUNDS,
             )
 
 
 def cpu_of(server: Server, script: str, turns: int) -> Measure:
-    return lambda: cpu_per_message(server, script, turns)
+    """CPU µs a message, with what the log's writer does after the last of them."""
+
+    def once() -> float:
+        server.turn(script)
+        time.sleep(SETTLE_SECONDS)
+        before = server.cpu_us()
+        sent = sum(len(server.turn(script)) for _ in range(turns))
+        time.sleep(SETTLE_SECONDS)
+        return (server.cpu_us() - before) / sent
+
+    return once

@@ -1,4 +1,4 @@
-"""The figures of each 60-second window are those that its log lines give: minutes of calls on a clock of the test's own."""
+"""The figures of each 60-second window are those that its log lines give, over minutes of calls on a test clock."""
 
 import random
 import time
