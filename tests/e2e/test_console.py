@@ -186,8 +186,21 @@ def test_russian(scripted, open_console):
     page = open_console(scripted, locale="ru-RU")
     assert page.inner_text("#send") == "Спросить"
     assert page.get_attribute("html", "lang") == "ru"
+    ask(page, "say Да.")
+    page.wait_for_selector("#waterfall li:has-text('Первый токен')")
+    assert page.get_attribute(".answer > span", "lang") == "ru"
     page.click("#language")
     assert page.inner_text("#send") == "Ask"
+    page.wait_for_selector("#waterfall li:has-text('First token')")
+
+
+def test_a_server_that_dies_in_the_middle_is_said(start_scripted, open_console):
+    server = start_scripted()
+    page = open_console(server)
+    ask(page, "count 2 [[llm.last.hang]]")
+    page.wait_for_selector(".answer:has-text('sentence number 1')")
+    server.process.kill()
+    page.wait_for_selector(".failed:has-text('No connection')")
 
 
 def test_it_says_when_it_is_offline_and_comes_back_after_a_restart(start_scripted, open_console):
@@ -196,7 +209,9 @@ def test_it_says_when_it_is_offline_and_comes_back_after_a_restart(start_scripte
     ports = {"NEXY_GRPC__PORT": server.address.rpartition(":")[2], "NEXY_HTTP__PORT": server.http.rpartition(":")[2]}
     server.stop()
     page.wait_for_selector("[data-state=offline]")
+    ask(page, "say Asked meanwhile.")
     start_scripted(**ports)
+    page.wait_for_selector(".answer:has-text('Asked meanwhile.')")
     page.wait_for_selector("[data-state=ok]")
     ask(page, "say Back.")
     page.wait_for_selector(".answer:has-text('Back.')")

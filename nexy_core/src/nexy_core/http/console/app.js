@@ -13,6 +13,7 @@ let socket = null;
 let answer = null;
 let waiting = null;
 let running = false;
+let shown = null; // the trace in the waterfall
 let asked = 0; // questions so far, and
 let begun = 0; // the one that what comes now answers
 
@@ -23,9 +24,14 @@ function connect() {
   socket.onopen = () => waiting && send(waiting);
   socket.onclose = () => {
     showState("offline");
-    end(null);
+    if (!waiting) lose();
     setTimeout(connect, RECONNECT_MS);
   };
+}
+
+function lose() {
+  if (running) line(word("offline"), "failed");
+  end(null);
 }
 
 function hear(data) {
@@ -68,6 +74,7 @@ function end(trace) {
   running = false;
   answer?.end();
   showStop();
+  shown = trace ?? shown;
   if (trace) showWaterfall(trace);
 }
 
@@ -102,6 +109,7 @@ element("sound").addEventListener("change", ({ target }) => player.loud(target.c
 document.addEventListener("keydown", (event) => event.key === "Escape" && busy() && interrupt());
 element("language").addEventListener("click", () => {
   switchLanguage();
+  if (shown) showWaterfall(shown);
   poll();
 });
 
