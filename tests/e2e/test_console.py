@@ -33,11 +33,10 @@ def test_talk_shows_the_words_and_the_audio_graph_gets_the_sound(scripted, open_
 
 def test_words_darken_as_they_are_spoken(scripted, open_console):
     page = open_console(scripted)
-    ask(page, "say " + "One word after the other is spoken here. " * 3)
+    ask(page, "say " + "One word after the other is spoken here. " * 6)
     page.wait_for_selector(".answer .said")
-    assert page.locator(".answer span span").count() > page.locator(".answer .said").count()
+    assert page.evaluate("document.querySelectorAll('.answer span span:not(.said)').length") > 0
     until(page, "document.querySelectorAll('.answer span span:not(.said)').length === 0")
-    assert not page.evaluate("window.nexyPlayer.sounding") or page.evaluate("window.nexyPlayer.now") > 1
 
 
 def test_words_without_sound_do_not_wait_for_any(scripted, open_console):

@@ -80,19 +80,19 @@ class StatusSources:
     def _limits(self) -> dict[str, float]:
         desk, settings = self.desk, self.config.live
 
-        def limit(name: str) -> float:
-            return settings.get(f"backpressure.{name}", float)
+        def most(name: str) -> int:
+            return settings.get(f"backpressure.{name}", int)
 
         return {
             "turns": len(desk.turns),
-            "max_turns": limit("max_concurrent_streams"),
+            "max_turns": most("max_concurrent_streams"),
             "streams": len(desk.streams),
             "slots_used": desk.admission.slots_used,
             "collect_buffers": len(desk.collected),
-            "max_collect_buffers": limit("max_collect_buffers"),
+            "max_collect_buffers": most("max_collect_buffers"),
             "speech_backlog_seconds": round(desk.orchestrator.speech_backlog_seconds(), 2),
-            "max_speech_backlog_seconds": limit("max_speech_backlog_seconds"),
-            "max_message_rate_per_second": limit("max_message_rate_per_second"),
+            "max_speech_backlog_seconds": settings.get("backpressure.max_speech_backlog_seconds", float),
+            "max_message_rate_per_second": most("max_message_rate_per_second"),
         }
 
     def _switches(self) -> dict[str, Any]:
