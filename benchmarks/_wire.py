@@ -48,14 +48,22 @@ class Server:
 @contextlib.contextmanager
 def server_process(module: str, **environ: str) -> Iterator[Server]:
     """A server in a process of its own: ``python -m MODULE``, which prints its port."""
+    with server_ports(module, **environ) as (server,):
+        yield server
+
+
+@contextlib.contextmanager
+def server_ports(module: str, **environ: str) -> Iterator[list[Server]]:
+    """A process that prints the ports of several servers on one line."""
     command = [sys.executable, "-m", module]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}) as process,
+        contextlib.ExitStack() as stack,
+    ):
         assert process.stdout is not None
-        try:
-            with connect(process.pid, int(process.stdout.readline())) as server:
-                yield server
-        finally:
-            process.terminate()
+        stack.callback(process.terminate)
+        ports = [int(port) for port in process.stdout.readline().split()]
+        yield [stack.enter_context(connect(process.pid, port)) for port in ports]
 
 
 def bare_server() -> contextlib.AbstractContextManager[Server]:

@@ -1,8 +1,10 @@
-"""What observing costs the event loop: a decision line, a metric, and reading a percentile.
+"""What observing costs: a decision line, a metric, reading a percentile, and all of it on, for each message.
 
-Baselines: loguru writing a line to a file as its documentation shows it; a Prometheus histogram whose child is kept.
+Baselines: loguru writing a line to a file as its documentation shows it; a Prometheus histogram whose child is kept;
+the same transport with nothing that observes it.
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,12 +17,19 @@ from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.metrics import Metrics
 from prometheus_client import CollectorRegistry, Histogram
 
+from benchmarks._wire import Server, server_ports
 from benchmarks.harness import Comparison, Measure
 
 US = 1_000_000
 LINES = 5000
 OBSERVATIONS = 50_000
 READS = 20
+ROUNDS = 41
+SETTLE_SECONDS = 0.15
+TURNS = {
+    "a short answer (1 text, 12 audio)": (json.dumps([["text_chunk", 40, 1], ["audio_chunk", 8192, 12]]), 40),
+    "an answer (4 texts, 60 audio)": (json.dumps([["text_chunk", 60, 4], ["audio_chunk", 8192, 60]]), 12),
+}
 METHOD = "/streaming.StreamingService/StreamAudio"
 
 
@@ -49,6 +58,7 @@ def comparisons() -> Iterator[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         environ = {"NEXY_STORAGE__DATA_DIR": folder, "NEXY_LOG__BUFFER_LINES": str(LINES * 4)}
         log = DecisionLog.open(Config.load(environ=environ).live, console=False)
+        log.observe = Metrics().decided
         handler = logger.add(Path(folder) / "theirs.log", filter=lambda record: "theirs" in record["extra"])
         theirs = logger.bind(theirs=True)
         yield Comparison(
@@ -75,3 +85,27 @@ def comparisons() -> Iterator[Comparison]:
         per_item(lambda: [metrics.stages["first_token"].percentile(0.95) for _ in range(READS)], READS),
     )
     yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))
+    with server_ports("benchmarks._observed_wire") as (observed, unobserved):
+        for name, (script, turns) in TURNS.items():
+            yield Comparison(
+                f"all observability on: {name}",
+                "CPU µs/message",
+                cpu_of(observed, script, turns),
+                cpu_of(unobserved, script, turns),
+                "the same, unobserved",
+                ROUNDS,
+            )
+
+
+def cpu_of(server: Server, script: str, turns: int) -> Measure:
+    """CPU µs a message, with what the log's writer does after the last of them."""
+
+    def once() -> float:
+        server.turn(script)
+        time.sleep(SETTLE_SECONDS)
+        before = server.cpu_us()
+        sent = sum(len(server.turn(script)) for _ in range(turns))
+        time.sleep(SETTLE_SECONDS)
+        return (server.cpu_us() - before) / sent
+
+    return once

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -16,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "nexy.json").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "nexy.rules.yml").read_text(encoding="utf-8"))
 QUERY = re.compile(r"\b(nexy_\w+)(?:\{([^}]*)\})?")
+PROMTOOL = shutil.which("promtool")
+NAMED_BY_THE_CANON = {"nexy_p95_latency_ms"}
 MATCHER = re.compile(r"(\w+)(=~|!=|=)\"([^\"]*)\"")
 
 
@@ -29,16 +33,21 @@ def expressions():
 
 
 @pytest.fixture(scope="module")
-def exposed(tmp_path_factory):
-    """The labels of every sample that a real server exposes, by name."""
+def exposition(tmp_path_factory):
+    """What a real server exposes."""
     environ = {"NEXY_PLUGINS__MODULES": json.dumps(modules())}
     with (
         ServerProcess(tmp_path_factory.mktemp("dashboard"), environ) as server,
         urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer,
     ):
-        text = answer.read().decode()
+        return answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def exposed(exposition):
+    """The labels of every exposed sample, by name."""
     found = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             found.setdefault(sample.name, []).append(sample.labels)
     return found
@@ -56,6 +65,13 @@ def test_every_query_finds_something(exposed, expression):
     for name, conditions in asked:
         assert name in exposed, f"{name} is not exposed"
         assert any(matches(labels, conditions) for labels in exposed[name]), f"nothing has {conditions}"
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="needs promtool: apt-get install prometheus")
+def test_the_exposition_keeps_prometheus_own_conventions(exposition):
+    done = subprocess.run([PROMTOOL, "check", "metrics"], input=exposition, capture_output=True, text=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert {line.split()[0] for line in said.splitlines()} <= NAMED_BY_THE_CANON, said
 
 
 def test_what_is_grouped_by_is_a_label(exposed):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nexy_core.decisions import Decision, format_line, parse_line
+from nexy_core.decisions.line import hide_secrets
 
 STAMP = "2026-11-22T10:11:12.345Z"
 
@@ -91,3 +92,19 @@ def test_what_is_no_decision_line_is_none(text):
 def test_reading_never_fails(text):
     parse_line(text)
     parse_line(f"ts={STAMP} level=INFO scope=a method=- decision=start ctx={{{json.dumps(text)}:1}} dur_ms={text}")
+
+
+def strings(value):
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (key, *strings(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return [value if isinstance(value, str) else json.dumps(value)]
+
+
+@given(contexts, st.text(min_size=6) | st.sampled_from(["complete", "decision=", "dur_ms", "123456", '":"', "null,1"]))
+def test_whatever_the_secret_is_a_masked_line_is_a_line_without_it(ctx, secret):
+    line = format_line(STAMP, "INFO", secret, f"/{secret}", Decision.COMPLETE, {**ctx, "n": 123456, "s": secret}, 7)
+    read = parse_line(hide_secrets(line, [secret]))
+    assert (read.decision, read.level, read.dur_ms) == (Decision.COMPLETE, "INFO", 7)
+    assert [text for text in strings(read.ctx) if secret in text] == []

@@ -98,18 +98,20 @@ class Gate(io.StringIO):
 
 
 def test_a_full_buffer_drops_counts_and_says_so(make):
-    gate = Gate()
+    gate, seen = Gate(), []
     log = make(gate, LOG__BUFFER_LINES=10, LOG__FILES="false")
     log.write(Decision.LOG, scope="first")
     assert gate.reached.wait(WAIT_SECONDS)
     for _ in range(25):
         log.write(Decision.LOG, scope="test")
     assert log.lost == 15
+    log.observe = seen.append
     gate.open.set()
     log.close(WAIT_SECONDS)
     written = lines(gate.getvalue())
     assert sum(line.scope == "test" for line in written) == 10
     assert [line.ctx for line in written if line.decision is Decision.DROP] == [{"lines": 15}]
+    assert seen == [Decision.DROP], "the metric that the alert looks at"
 
 
 def test_the_caller_never_waits_for_a_stuck_stream(make):
@@ -143,6 +145,17 @@ def test_a_secret_is_masked_whoever_writes_it(make, file, secret):
     log.close(WAIT_SECONDS)
     (line,) = lines(file.read_text())
     assert line.ctx == {"text": "cannot log in with ***", "nested": {"deep": ["***"]}}
+
+
+@pytest.mark.parametrize("secret", ["complete", "123456", "decision", "server"])
+def test_a_secret_that_is_a_word_or_a_number_of_the_line_breaks_no_line(make, file, secret):
+    log = make()
+    log.hide([secret])
+    log.write(Decision.COMPLETE, scope="server", ctx={"chars": 123456, "text": f"it is {secret}"}, dur_ms=123456)
+    log.close(WAIT_SECONDS)
+    (line,) = lines(file.read_text())
+    assert line.decision is Decision.COMPLETE
+    assert line.ctx["text"] == "it is ***"
 
 
 def test_an_id_is_masked_the_same_way_in_every_run_and_differently_elsewhere(make, monkeypatch, tmp_path):
@@ -230,6 +243,8 @@ def test_a_sink_that_works_again_says_what_it_lost(make):
     log.write(Decision.LOG, scope="lost")
     wait_until(lambda: log._sinks[0].unwritten_lines)
     wait_until(lambda: not log._buffer)
+    assert log.lost >= 1
+    assert log.failing() == [{"sink": "console", "errno": errno.ENOSPC}]
     stream.broken = False
     log.write(Decision.LOG, scope="kept")
     log.close(WAIT_SECONDS)
@@ -237,6 +252,7 @@ def test_a_sink_that_works_again_says_what_it_lost(make):
     assert found[0].scope == "kept"
     assert found[-1].decision is Decision.DROP
     assert found[-1].ctx["lines"] >= 1
+    assert (log.lost, log.failing()) == (0, [])
 
 
 def test_a_quiet_log_leaves_no_trace(tmp_path, monkeypatch):

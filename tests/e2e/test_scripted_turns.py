@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 import time
 import urllib.request
 import uuid
@@ -12,7 +13,9 @@ from nexy_core.errors import ErrorType
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.testing.wire import DEVICE, ask, question, receive
+from prometheus_client.parser import text_string_to_metric_families
 
+WAIT_SECONDS = 10
 TAXONOMY = [kind.value for kind in ErrorType]
 
 
@@ -171,3 +174,41 @@ def test_a_code_block_is_shown_and_not_spoken(scripted_stub):
     code = next(number for number, piece in enumerate(answer.pieces) if "print(1)" in piece)
     assert answer.audio[code] == b""
     assert all(sound for number, sound in enumerate(answer.audio) if number != code)
+
+
+def silences(server):
+    """How many interrupts were timed until silence."""
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        (count,) = [
+            int(sample.value)
+            for family in families
+            for sample in family.samples
+            if sample.name == "nexy_stage_seconds_count" and sample.labels["stage"] == "interrupt_to_silence"
+        ]
+    return count
+
+
+@pytest.mark.parametrize("half_closed", [True, False])
+def test_a_client_s_cancel_is_timed_until_silence_as_an_interrupt_is(scripted, scripted_stub, half_closed):
+    before, done = silences(scripted), threading.Event()
+
+    def requests():
+        yield question("count 2 [[llm.last.hang]]")
+        if not half_closed:
+            done.wait(WAIT_SECONDS)
+
+    call = scripted_stub.StreamAudio(requests())
+    next(call)
+    call.cancel()
+    done.set()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while silences(scripted) != before + 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_turn_that_ends_by_itself_is_no_interrupt(scripted, scripted_stub):
+    before = silences(scripted)
+    assert ask(scripted_stub, "say Hello.").end
+    assert silences(scripted) == before

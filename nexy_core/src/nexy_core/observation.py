@@ -1,5 +1,6 @@
 """What the server tells the log and the metrics besides its calls: turns, interrupts, gauges, secrets to hide."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -10,6 +11,7 @@ from nexy_core.config import Config
 from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.errors import ErrorType
 from nexy_core.metrics import Metrics
+from nexy_core.metrics.objectives import held
 from nexy_core.plugins.discovery import GROUP
 from nexy_core.sessions import RunningTurn, StopReason
 from nexy_core.trace import TurnTrace
@@ -21,7 +23,7 @@ DECISIONS = {
     "cut": Decision.ABORT,
     ErrorType.CANCELLED_BY_USER.value: Decision.ABORT,
 }
-USERS_STOPS = frozenset({StopReason.INTERRUPTED, StopReason.SUPERSEDED})
+USERS_STOPS = frozenset({StopReason.INTERRUPTED, StopReason.ABANDONED, StopReason.SUPERSEDED})
 _MS_PER_SECOND = 1000
 
 
@@ -62,3 +64,16 @@ class Observation:
         if turn.stop_reason in USERS_STOPS:
             silent_ms = (time.monotonic() - turn.stopped) * _MS_PER_SECOND
             self.metrics.stage("interrupt_to_silence", silent_ms)
+
+    async def report(self) -> None:
+        """Write the metrics at their interval, for ever."""
+        while True:
+            await asyncio.sleep(self.config.live.get("metrics.interval_seconds", float))
+            self.write_metrics()
+
+    def write_metrics(self) -> None:
+        """The aggregate of the last 60 seconds as one decision line (C19), with the objectives it breaks (C29)."""
+        figures = self.metrics.snapshot()
+        broken = [one.name for one in held(figures, self.config.live) if not one.kept]
+        level = "WARNING" if broken else "INFO"
+        self.log.write(Decision.METRICS, scope="metrics", level=level, broken=broken, **figures)

@@ -17,7 +17,8 @@ from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.errors import ConfigError
 from nexy_core.flags import Flags
 from nexy_core.host import Host
-from nexy_core.http.site import HttpSite, StatusSources
+from nexy_core.http.site import HttpSite
+from nexy_core.http.status import StatusSources
 from nexy_core.metrics import Metrics, measure_lateness
 from nexy_core.observation import Observation
 from nexy_core.sessions import CollectBuffers, LiveTurns
@@ -98,7 +99,7 @@ class Server:
         await self.board.set_serving(self.host.ready())
         self._spawn(self.service.sweep())
         self._spawn(self._watch())
-        self._spawn(self._report_metrics())
+        self._spawn(self.observation.report())
         self._spawn(measure_lateness(self.metrics))
         return Listening(grpc_address, http_address)
 
@@ -136,6 +137,8 @@ class Server:
             streams=("Streams open.", lambda: len(desk.streams)),
             collect_buffers=("COLLECT buffers kept.", lambda: len(desk.collected)),
             speech_owed_seconds=("How long the speech owed takes to make.", self.workflows.speech_backlog_seconds),
+            speech_waiting=("Pieces that wait for a voice.", self.workflows.speech_waiting),
+            memories_waiting=("Turns on their way to memory.", self.workflows.memories_waiting),
             real_time_factor=("Seconds it takes to make a second of speech.", self.workflows.real_time_factor),
         )
 
@@ -197,15 +200,6 @@ class Server:
         for change in changes:
             self.log.write(Decision.RELOAD, scope="config", **change.as_ctx())
 
-    async def _report_metrics(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.get("metrics.interval_seconds", float))
-            self.write_metrics()
-
-    def write_metrics(self) -> None:
-        """The aggregate of the last 60 seconds as one decision line (C19)."""
-        self.log.write(Decision.METRICS, scope="metrics", **self.metrics.snapshot())
-
     # --- the end --------------------------------------------------------------------------------
 
     async def stop(self) -> bool:
@@ -227,7 +221,7 @@ class Server:
             task.cancel()
         left = max(grace - (time.monotonic() - started), CANCEL_SECONDS)
         await self.host.stop(left)
-        self.write_metrics()
+        self.observation.write_metrics()
         self.log.write(Decision.STOP, scope=SCOPE, drained=drained, dur_ms=int((time.monotonic() - started) * 1000))
         return drained
 
@@ -262,7 +256,7 @@ async def _serve(config: Config, log: DecisionLog, announce: Callable[[Listening
 
 
 def _last_words(server: Server, log: DecisionLog) -> None:
-    server.write_metrics()
+    server.observation.write_metrics()
     log.write(Decision.STOP, scope=SCOPE, level="ERROR", drained=False, reason="forced")
     log.close(CANCEL_SECONDS)
 

@@ -18,6 +18,7 @@ class StopReason(StrEnum):
     """Why the server stopped a turn or a stream."""
 
     INTERRUPTED = "interrupted"
+    ABANDONED = "abandoned"
     SUPERSEDED = "superseded"
     IDLE = "idle_timeout"
     STALLED = "client_stalled"
@@ -27,7 +28,7 @@ class StopReason(StrEnum):
     def error(self) -> NexyError:
         """What the client is told."""
         match self:
-            case StopReason.INTERRUPTED | StopReason.SUPERSEDED:
+            case StopReason.INTERRUPTED | StopReason.ABANDONED | StopReason.SUPERSEDED:
                 return Cancelled("Stopped.", reason=self.value)
             case StopReason.SHUTDOWN:
                 return Unavailable("The server is restarting. Please try again.", reason=self.value)

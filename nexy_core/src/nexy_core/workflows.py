@@ -50,6 +50,14 @@ class Workflows:
         speed = self._voice_figure("speed")
         return 1 / speed if speed > 0 else 0.0
 
+    def speech_waiting(self) -> float:
+        """Pieces that wait for a voice; 0.0 where it does not say."""
+        return self._voice_figure("waiting")
+
+    def memories_waiting(self) -> int:
+        """Turns and counts on their way to memory and the store."""
+        return len(self._background)
+
     def _voice_figure(self, name: str) -> float:
         voice = self.stage.host.get(SpeechSynthesizer)
         return float(voice.status().figures.get(name, 0.0)) if voice else 0.0
@@ -90,7 +98,7 @@ class Workflows:
             cut=cut,
             language=turn.language,
         )
-        self._later(self._hand_over(turn.parts.get(Memory), remember), turn)
+        self._later(self._hand_over(turn.parts.get(Memory), remember, Memory.role, turn.trace), turn)
         if usage is not None:
             stored = StoreUsage(
                 hardware_id=commit.hardware_id,
@@ -116,7 +124,9 @@ class Workflows:
         if pending:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
 
-    async def _hand_over(self, part: Capability[RequestT, Any] | None, request: RequestT) -> None:
+    async def _hand_over(
+        self, part: Capability[RequestT, Any] | None, request: RequestT, role: str, trace: TurnTrace | None = None
+    ) -> None:
         """Have memory or the store keep something, in the background: what fails is said and holds nobody up."""
         if part is None:
             return
@@ -126,9 +136,9 @@ class Workflows:
                     async for _ in events:
                         pass
         except TimeoutError:
-            self._degrade("late", part.role)
+            self._degrade("late", role, trace)
         except NexyError as error:
-            self._degrade(error.reason, part.role)
+            self._degrade(error.reason, role, trace)
 
     # --- interrupts -----------------------------------------------------------------------------
 
@@ -191,17 +201,20 @@ class Workflows:
             self._usage.input_tokens + usage.input_tokens,
             self._usage.output_tokens + usage.output_tokens,
         )
-        await self._hand_over(store, usage)
+        await self._hand_over(store, usage, Store.role)
 
     async def usage_totals(self) -> UsageTotals:
         """From the store, or what this process has counted."""
         store = self.stage.host.get(Store)
         if store is not None:
             try:
-                async with closing(store.process(QueryUsage())) as events:
-                    async for event in events:
-                        if isinstance(event, UsageTotals):
-                            return event
+                async with asyncio.timeout(self.stage.settings.get("turn.recall_timeout_seconds", float)):
+                    async with closing(store.process(QueryUsage())) as events:
+                        async for event in events:
+                            if isinstance(event, UsageTotals):
+                                return event
+            except TimeoutError:
+                self._degrade("late", "store")
             except NexyError as error:
                 self._degrade(error.reason, "store")
         return self._usage
@@ -213,5 +226,9 @@ class Workflows:
         while self._background:
             await asyncio.wait(tuple(self._background))
 
-    def _degrade(self, reason: str, part: str) -> None:
-        self.stage.log.write(Decision.DEGRADE, scope="turn", part=part, reason=reason)
+    def _degrade(self, reason: str, part: str, trace: TurnTrace | None = None) -> None:
+        ctx: dict[str, object] = {"part": part, "reason": reason}
+        if trace is not None:
+            trace.note(f"degrade: {reason} ({part})")
+            ctx["turn"] = trace.turn_id
+        self.stage.log.write(Decision.DEGRADE, scope="turn", ctx=ctx)

@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -39,13 +40,27 @@ def explain(turn: str, *, as_json: bool) -> None:
         click.echo(json.dumps(trace))
         return
     click.echo(f"turn {trace['turn_id']}: {trace['outcome']} {trace['reason']}".rstrip())
-    marks = trace["marks_ms"]
-    longest = max(marks.values(), default=0) or 1
-    for stage, at_ms in sorted(marks.items(), key=lambda item: item[1]):
-        bar = "─" * round(BAR_CHARS * at_ms / longest)
-        click.echo(f"  {stage:<15} {at_ms:>9.1f} ms  {bar}●")
+    stages = list(_stages(trace["marks_ms"]))
+    whole_ms = max((end_ms for _, _, end_ms in stages), default=0) or 1
+    for stage, start_ms, end_ms in stages:
+        lead = " " * round(BAR_CHARS * start_ms / whole_ms)
+        bar = "━" * max(1, round(BAR_CHARS * (end_ms - start_ms) / whole_ms))
+        click.echo(f"  {stage:<15} {end_ms:>9.1f} ms  {lead}{bar}")
+    # From the first words to the end is no wait: the answer is being given.
+    waits = [one for one in stages if one[0] != "end" or "first_text" not in trace["marks_ms"]]
+    if waits:
+        stage, start_ms, end_ms = max(waits, key=lambda one: one[2] - one[1])
+        click.echo(f"  the longest wait: {end_ms - start_ms:.1f} ms for {stage}")
     for note in trace["notes"]:
         click.echo(f"  {note}")
+
+
+def _stages(marks_ms: dict[str, float]) -> Iterator[tuple[str, float, float]]:
+    """Each stage with when the one before it was reached, and when it was: (name, start, end), in order."""
+    before_ms = 0.0
+    for stage, at_ms in sorted(marks_ms.items(), key=lambda item: item[1]):
+        yield stage, before_ms, at_ms
+        before_ms = at_ms
 
 
 def fetch(path: str) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 MAX_TEXT_CHARS = 500
+MASK = "***"
 CACHED_WORDS = 1024
 """Scopes, methods and keys are few and come again and again."""
 LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
@@ -84,7 +85,7 @@ def format_line(
 ) -> str:
     """The line without its newline; whatever is in the arguments, it stays one line and parses."""
     return (
-        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision} "
+        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision!s} "
         f"ctx={_encode_context(ctx)} dur_ms={max(0, dur_ms)}"
     )
 
@@ -158,3 +159,28 @@ def parse_line(text: str) -> Line | None:
         )
     except (ValueError, RecursionError, OverflowError):
         return None
+
+
+def hide_secrets(line: str, secrets: Iterable[str]) -> str:
+    """The line with each secret masked where others' words stand, so that it stays a line whatever the secret is."""
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return MASK
+    scope, method, ctx = found["scope"], found["method"], json.loads(found["ctx"])
+    for secret in secrets:
+        scope, method = scope.replace(secret, MASK), method.replace(secret, MASK)
+        ctx = _masked(ctx, secret)
+    return (
+        f"ts={found['ts']} level={found['level']} scope={scope} method={method} decision={found['decision']} "
+        f"ctx={json.dumps(ctx, separators=(',', ':'))} dur_ms={found['dur_ms']}"
+    )
+
+
+def _masked(value: Any, secret: str) -> Any:
+    if isinstance(value, dict):
+        return {key.replace(secret, MASK): _masked(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secret) for item in value]
+    if isinstance(value, str):
+        return value.replace(secret, MASK)
+    return MASK if secret in json.dumps(value) else value

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TextIO
 
 from nexy_core.decisions.keys import load_key, log_dir, mask
-from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line, hide_secrets
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
 BATCH_LINES = 500
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.05
+"""How long lines wait for more: waking the writer costs far more than a line."""
 MIN_SECRET_CHARS = 6
-MASK = "***"
 OWN_PREFIX = "nexy_"
 _MS_PER_SECOND = 1000
+_FRACTIONS = tuple(f".{ms:03d}Z" for ms in range(_MS_PER_SECOND))
 
 
 class DecisionLog:
@@ -36,13 +37,13 @@ class DecisionLog:
         self._capacity = settings.get("log.buffer_lines", int)
         self._seen: object = None
         self._threshold = 0
-        self._second = 0
-        self._second_text = ""
+        self._second = (0, "")
         self._buffer: deque[str] = deque()
         self._lost = 0
         self._lost_lock = threading.Lock()
         self._idle = True
         self._wake = threading.Event()
+        self._ending = threading.Event()
         self._closing = False
         self.observe: Callable[[Decision], None] | None = None
         """Called with each decision written; keep it under a microsecond."""
@@ -133,8 +134,12 @@ class DecisionLog:
 
     @property
     def lost(self) -> int:
-        """Lines dropped and not yet said."""
-        return self._lost
+        """Lines dropped for want of room or not written, and not yet said."""
+        return self._lost + sum(sink.unwritten_lines for sink in self._sinks)
+
+    def failing(self) -> list[dict[str, object]]:
+        """The sinks that cannot be written now, and why."""
+        return [{"sink": sink.name, "errno": sink.errno} for sink in self._sinks if sink.unwritten_lines]
 
     @property
     def waiting(self) -> int:
@@ -144,6 +149,7 @@ class DecisionLog:
     def close(self, timeout_seconds: float) -> bool:
         """Write what waits, then close the sinks. False when the time did not suffice."""
         self._closing = True
+        self._ending.set()
         self._wake.set()
         self._writer.join(timeout_seconds)
         return not self._writer.is_alive()
@@ -159,10 +165,11 @@ class DecisionLog:
     def _stamp(self) -> str:
         now = time.time()
         second = int(now)
-        if second != self._second:
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
-        return f"{self._second_text}.{int((now - second) * _MS_PER_SECOND):03d}Z"
+        known, text = self._second  # together, for other threads write lines too
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        return text + _FRACTIONS[int((now - second) * _MS_PER_SECOND)]
 
     def _open_files(self, folder: Path) -> None:
         try:
@@ -183,7 +190,7 @@ class DecisionLog:
             self._idle = True
             if not self._buffer and not self._closing:
                 self._wake.wait()
-                time.sleep(GATHER_SECONDS)
+                self._ending.wait(GATHER_SECONDS)
             self._wake.clear()
             self._idle = False
             self._write_batch()
@@ -198,8 +205,8 @@ class DecisionLog:
         if not lines:
             return
         text = "\n".join(lines) + "\n"
-        for secret in self._hidden:
-            text = text.replace(secret, MASK)
+        if any(secret in text for secret in self._hidden):
+            text = "".join(hide_secrets(line, self._hidden) + "\n" for line in lines)
         for sink in list(self._sinks):
             self._write_to(sink, text, len(lines))
 
@@ -214,12 +221,17 @@ class DecisionLog:
             self._tell(Decision.DROP, {"lines": failed_before, "sink": sink.name})
 
     def _tell(self, decision: Decision, ctx: Mapping[str, object]) -> None:
-        self._buffer.append(format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0))
+        self._buffer.append(self._own_line(decision, ctx))
 
     def _loss(self) -> str:
         with self._lost_lock:
             lost, self._lost = self._lost, 0
-        return format_line(self._stamp(), "ERROR", "log", "-", Decision.DROP, {"lines": lost}, 0)
+        return self._own_line(Decision.DROP, {"lines": lost})
+
+    def _own_line(self, decision: Decision, ctx: Mapping[str, object]) -> str:
+        if self.observe is not None:
+            self.observe(decision)
+        return format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0)
 
 
 def own_stream(stream: TextIO) -> TextIO:

@@ -21,6 +21,9 @@ ASSETS = {
     "icon.svg": "image/svg+xml",
     "app.js": "text/javascript",
     "audio.js": "text/javascript",
+    "conversation.js": "text/javascript",
+    "dom.js": "text/javascript",
+    "now.js": "text/javascript",
     "views.js": "text/javascript",
     "words.js": "text/javascript",
 }
@@ -116,7 +119,7 @@ class Conversation:
     async def _take(self, data: str) -> None:
         try:
             message = json.loads(data)
-            kind, prompt = message["type"], str(message.get("prompt", ""))
+            kind, prompt, turn = message["type"], str(message.get("prompt", "")), message.get("turn")
         except (ValueError, KeyError, TypeError, AttributeError):
             return
         if kind == "interrupt":
@@ -124,15 +127,17 @@ class Conversation:
                 await self.client.interrupt()
         elif kind == "ask":
             await self._stop()
-            self._turn = asyncio.create_task(self._answer(prompt))
+            self._turn = asyncio.create_task(self._answer(prompt, turn))
 
     async def _stop(self) -> None:
         if self._turn is not None:
             self._turn.cancel()
             await asyncio.wait([self._turn])
 
-    async def _answer(self, prompt: str) -> None:
+    async def _answer(self, prompt: str, turn: object) -> None:
+        """Answer; what the page gets after ``begin`` belongs to this turn and to no earlier one."""
         try:
+            await self._json(type="begin", turn=turn)
             async with closing(self.client.ask(prompt, session_id=self._session)) as events:
                 async for event in events:
                     await self._send(event)

@@ -1,92 +1,16 @@
 """The HTTP site: health and status for operators and nginx, turns and metrics for loopback only."""
 
-import os
-import platform
-import time
 from collections.abc import Callable
-from importlib import metadata
-from typing import Any
 
-import attrs
 from aiohttp import web
 
-from nexy_core.config import Config
-from nexy_core.decisions import DecisionLog
 from nexy_core.errors import ConfigError
-from nexy_core.events import Health
-from nexy_core.host import Host
 from nexy_core.http.console_site import Console
-from nexy_core.metrics import Metrics
-from nexy_core.plugins.reasons import Phase
-from nexy_core.trace import TraceRing
-from nexy_core.transport.desk import Desk
-from nexy_core.transport.options import exposed_ports
+from nexy_core.http.status import StatusSources
 
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
-UNWELL = frozenset({Health.DEGRADED, Health.FAILED})
 LOOPBACK_NAMES = LOOPBACK_PEERS | {"localhost"}
 SHOWN_TURNS = 100
-WELL = frozenset({Phase.SERVING, Phase.DISABLED})
-
-
-@attrs.define(eq=False)
-class StatusSources:
-    """What the site reads; it changes nothing."""
-
-    config: Config
-    host: Host
-    metrics: Metrics
-    desk: Desk
-    traces: TraceRing
-    log: DecisionLog
-    started: float = attrs.field(factory=time.monotonic)
-
-    def ready(self) -> bool:
-        """Whether new turns are taken."""
-        return self.host.ready() and not self.desk.draining
-
-    def state(self) -> str:
-        """One word for the whole server."""
-        if self.desk.draining:
-            return "draining"
-        if not self.host.ready():
-            return "not_ready"
-        well = all(plugin.state in WELL and plugin.health not in UNWELL for plugin in self.host.states())
-        return "ok" if well else "degraded"
-
-    async def status(self) -> dict[str, Any]:
-        """Everything an operator asks first. No secret, no id."""
-        desk, settings = self.desk, self.config.live
-        totals = await desk.orchestrator.usage_totals()
-        return {
-            "state": self.state(),
-            "version": metadata.version("nexy-core"),
-            "python": platform.python_version(),
-            "env": settings.current.env,
-            "pid": os.getpid(),
-            "warnings": ["listening_without_tls"] if exposed_ports(settings) else [],
-            "uptime_seconds": round(time.monotonic() - self.started, 1),
-            "plugins": [plugin.as_dict() for plugin in self.host.states()],
-            "limits": {
-                "turns": len(desk.turns),
-                "max_turns": settings.get("backpressure.max_concurrent_streams", int),
-                "streams": len(desk.streams),
-                "slots_used": desk.admission.slots_used,
-                "collect_buffers": len(desk.collected),
-                "speech_backlog_seconds": round(desk.orchestrator.speech_backlog_seconds(), 2),
-            },
-            "switches": self._switches(),
-            "usage": attrs.asdict(totals),
-            "metrics": self.metrics.snapshot(),
-        }
-
-    def _switches(self) -> dict[str, Any]:
-        current = self.config.live.current
-        return {
-            key: {"value": value, "source": current.sources.get(key, "default")}
-            for key, value in current.values.items()
-            if key.startswith(("features.", "kill_switches."))
-        }
 
 
 class HttpSite:

@@ -14,6 +14,7 @@ from nexy_core.metrics.windows import WINDOW_SECONDS, Distribution
 _STEPS_PER_DECADE = 5
 _FIRST_EXPONENT = -5
 _LAST_EXPONENT = 25
+MS_PER_SECOND = 1000
 BOUNDS_MS = tuple(10 ** (step / _STEPS_PER_DECADE) for step in range(_FIRST_EXPONENT, _LAST_EXPONENT + 1))
 
 
@@ -32,13 +33,13 @@ class _Families:
         yield from self._canon()
         yield from self._counters()
         yield _histogram(
-            "nexy_rpc_latency_ms",
+            "nexy_rpc_latency_seconds",
             "Time to a call's end; of StreamAudio, to its first words.",
             "rpc",
             self._metrics.latency,
         )
         yield _histogram(
-            "nexy_stage_ms", "When a turn reached a stage, and other waits.", "stage", self._metrics.stages
+            "nexy_stage_seconds", "When a turn reached a stage, and other waits.", "stage", self._metrics.stages
         )
         for gauge in self._metrics.gauges.values():
             yield GaugeMetricFamily(f"nexy_{gauge.name}", gauge.text, gauge.read())
@@ -81,10 +82,10 @@ def _histogram(name: str, text: str, label: str, series: dict[str, Distribution]
     family = HistogramMetricFamily(name, text, labels=[label])
     for value, distribution in series.items():
         buckets = [
-            ("+Inf" if math.isinf(bound) else f"{bound:.4g}", count)
+            ("+Inf" if math.isinf(bound) else f"{bound / MS_PER_SECOND:.4g}", count)
             for bound, count in distribution.cumulative(BOUNDS_MS)
         ]
-        family.add_metric([value], buckets, distribution.sum)
+        family.add_metric([value], buckets, distribution.sum / MS_PER_SECOND)
     return family
 
 

@@ -1,13 +1,14 @@
 """The four metrics of the canon over true 60-second windows, stage times, and gauges (C19)."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from nexy_core.decisions import Decision
-from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, Slots
+from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, SharedSlots, Slots
 
 RPCS = ("StreamAudio", "InterruptSession", "GenerateWelcomeAudio", "ReportUsage")
 OTHER_RPC = "other"
@@ -15,6 +16,7 @@ OUTCOMES = ("ok", "error", "cancelled", "refused")
 TURNS_RPC = RPCS[0]
 TURN_STAGES = frozenset({"recall", "first_token", "first_text", "first_audio", "end"})
 STAGES = (*sorted(TURN_STAGES), "interrupt_to_silence", "loop_lateness")
+KEPT_REFUSALS = 20
 P50 = 0.5
 P95 = 0.95
 _DIGITS = 4
@@ -30,6 +32,15 @@ class Gauge:
     read: Callable[[], float]
 
 
+@attrs.frozen
+class Refusal:
+    """A call that a limit turned away."""
+
+    at: float
+    rpc: str
+    reason: str
+
+
 class Metrics:
     """Counts calls, decisions and stage times; an observation takes about a microsecond."""
 
@@ -37,8 +48,9 @@ class Metrics:
         self.latency = {rpc: Distribution(clock) for rpc in (*RPCS, OTHER_RPC)}
         self.stages = {stage: Distribution(clock) for stage in STAGES}
         self.calls = Slots(clock)
-        self.decisions = Slots(clock)
+        self.decisions = SharedSlots(clock)
         self.gauges: dict[str, Gauge] = {}
+        self._refusals: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
 
     def observe(self, method: str, latency_ms: float, *, error: bool = False, cancelled: bool = False) -> None:
         """A call has ended. One that the user stopped is no error, and its time is not counted.
@@ -61,9 +73,15 @@ class Metrics:
         if answered_ms is not None:
             self.latency[TURNS_RPC].observe(answered_ms)
 
-    def refused(self, method: str) -> None:
+    def refused(self, method: str, reason: str = "") -> None:
         """A call was refused by a limit: neither an error nor a latency."""
-        self.calls.add(_KEYS[rpc_name(method), "refused"])
+        rpc = rpc_name(method)
+        self.calls.add(_KEYS[rpc, "refused"])
+        self._refusals.append(Refusal(time.time(), rpc, reason))
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """The last refusals, the newest first."""
+        return [attrs.asdict(refusal) for refusal in reversed(self._refusals)]
 
     def decided(self, decision: Decision) -> None:
         """Give this to ``DecisionLog.observe``."""

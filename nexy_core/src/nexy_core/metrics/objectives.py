@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
 from nexy_core.decisions import Decision, Line
 from nexy_core.metrics.figures import P95, RPCS, TURNS_RPC, rpc_name
+from nexy_core.settings import LiveSettings
 
 GRPC_SCOPE = "grpc"
 TURN_SCOPE = "turn"
@@ -88,6 +90,10 @@ class Verdict:
         """Is the objective kept, as far as was seen?"""
         return self.value is None or self.value <= self.limit
 
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {"name": self.name, "value": self.value, "limit": self.limit, "kept": self.kept}
+
 
 def tally(lines: Iterable[Line]) -> Tally:
     """Count lines."""
@@ -95,6 +101,16 @@ def tally(lines: Iterable[Line]) -> Tally:
     for line in lines:
         counted.add(line)
     return counted
+
+
+def held(snapshot: Mapping[str, Any], settings: LiveSettings) -> list[Verdict]:
+    """The last minute's figures against the objectives."""
+    figures = (
+        (f"p95_latency_ms({TURNS_RPC})", snapshot["p95_latency_ms"].get(TURNS_RPC), "slo.p95_latency_ms"),
+        (f"error_rate({TURNS_RPC})", snapshot["error_rate"].get(TURNS_RPC), "slo.error_rate"),
+        ("backpressure_refusal_rate", snapshot["backpressure_refusal_rate"], "slo.refusal_rate"),
+    )
+    return [Verdict(name, value, settings.get(key, float)) for name, value, key in figures]
 
 
 def verdicts(counted: Tally, *, p95_ms: float, errors: float, refusals: float, degrades: float) -> list[Verdict]:

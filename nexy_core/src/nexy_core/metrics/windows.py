@@ -1,8 +1,10 @@
 """Figures over the last 60 seconds, kept in one-second slots that are reused: no list grows, no timer runs."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
+from math import log10
 
 WINDOW_SECONDS = 60
 BUCKETS_PER_DECADE = 50
@@ -16,7 +18,7 @@ Clock = Callable[[], float]
 
 
 class Slots:
-    """Counts by key, for the last minute and since the start. One update touches one dict."""
+    """Counts by key, for the last minute and since the start, by one thread. One update touches one dict."""
 
     __slots__ = ("_clock", "_counts", "_current", "_past", "_second", "_seconds")
 
@@ -62,8 +64,30 @@ class Slots:
         return merged
 
 
+class SharedSlots(Slots):
+    """Counts by any thread."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._lock = threading.Lock()
+
+    def add(self, key: int | str) -> None:
+        with self._lock:
+            Slots.add(self, key)
+
+    def window(self) -> dict[int | str, int]:
+        with self._lock:
+            return super().window()
+
+    def total(self) -> dict[int | str, int]:
+        with self._lock:
+            return super().total()
+
+
 def _merge(into: dict[int | str, int], counts: dict[int | str, int]) -> None:
-    for key, count in counts.copy().items():
+    for key, count in counts.items():
         into[key] = into.get(key, 0) + count
 
 
@@ -78,9 +102,10 @@ class Distribution:
 
     def observe(self, value: float) -> None:
         """Add one duration."""
-        value = min(max(value, _LOWEST), _HIGHEST)
+        if not _LOWEST <= value <= _HIGHEST:  # cheaper than min and max
+            value = _LOWEST if value < _LOWEST else _HIGHEST
         self.sum += value
-        self._slots.add(int(math.log10(value) * BUCKETS_PER_DECADE + _OFFSET))
+        self._slots.add(int(log10(value) * BUCKETS_PER_DECADE + _OFFSET))
 
     def percentile(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the last minute's durations are; ``None`` without any."""
@@ -97,7 +122,7 @@ class Distribution:
         """How many since the start were below each bound (which are bucket limits), then all of them."""
         total = self._slots.total()
         for bound in bounds:
-            limit = round(math.log10(bound) * BUCKETS_PER_DECADE + _OFFSET)
+            limit = round(log10(bound) * BUCKETS_PER_DECADE + _OFFSET)
             yield bound, sum(count for bucket, count in total.items() if int(bucket) < limit)
         yield math.inf, sum(total.values())
 

@@ -187,7 +187,7 @@ class LoggingInterceptor(grpc.aio.ServerInterceptor):
             decision = Decision.ABORT
         self._log.write(decision, scope=SCOPE, method=method, dur_ms=int(elapsed_ms), level="WARNING", **ctx)
         if refused:
-            self._metrics.refused(method)
+            self._metrics.refused(method, failure.reason)
         else:
             cancelled = kind is ErrorType.CANCELLED_BY_USER
             self._metrics.observe(method, elapsed_ms, error=not cancelled, cancelled=cancelled)

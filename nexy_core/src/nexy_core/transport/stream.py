@@ -222,8 +222,10 @@ class StreamCall:
         assert turn is not None
         assert turn.task is not None
         end = codec.COMPLETED
+        # wait, not await: a cancel of this call must not reach the turn before ``_abandon_turn`` has noted when
+        await asyncio.wait([turn.task])
         try:
-            await turn.task
+            turn.task.result()
         except asyncio.CancelledError:
             if turn.stop_reason is None:
                 raise
@@ -238,5 +240,5 @@ class StreamCall:
         """Stop the turn and wait for its ``finally`` blocks."""
         turn, self._turn = self._turn, None
         if turn is not None and turn.task is not None and not turn.task.done():
-            turn.task.cancel()
+            turn.stop(StopReason.ABANDONED)
             await asyncio.wait([turn.task])

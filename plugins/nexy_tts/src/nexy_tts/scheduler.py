@@ -106,6 +106,7 @@ class Scheduler:
         """For ``Status.figures``."""
         return {
             "speed": round(self.speed, 2),
+            "waiting": len(self._waiting),
             "workers": self.workers,
             "workers_busy": len(self._running),
             "workers_lost": self.lost,

@@ -1,51 +1,56 @@
 import { Player } from "./audio.js";
-import { showPlugins, showState, showTurns, showWaterfall, sample } from "./views.js";
+import { Answer, line } from "./conversation.js";
+import { showPlugins, showState, showTurns, showWaterfall } from "./views.js";
+import { sample } from "./now.js";
 import { switchLanguage, translate, word } from "./words.js";
 
 const POLL_MS = 2000;
 const RECONNECT_MS = 1000;
-const player = new Player();
+const player = new Player(showStop);
 window.nexyPlayer = player; // for tests: how many frames the audio graph has been given
 const element = (id) => document.getElementById(id);
 let socket = null;
 let answer = null;
 let waiting = null;
+let running = false;
+let shown = null; // the trace in the waterfall
+let asked = 0; // questions so far, and
+let begun = 0; // the one that what comes now answers
 
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/console/socket`);
   socket.binaryType = "arraybuffer";
-  socket.onmessage = ({ data }) => (typeof data === "string" ? take(JSON.parse(data)) : player.play(data));
+  socket.onmessage = ({ data }) => (typeof data === "string" ? take(JSON.parse(data)) : hear(data));
   socket.onopen = () => waiting && send(waiting);
   socket.onclose = () => {
     showState("offline");
-    end(null);
+    if (!waiting) lose();
     setTimeout(connect, RECONNECT_MS);
   };
 }
 
+function lose() {
+  if (running) line(word("offline"), "failed");
+  end(null);
+}
+
+function hear(data) {
+  if (running && begun === asked) answer.sound(player.play(data));
+}
+
 function take(event) {
   waiting = null;
+  if (event.type === "begin") begun = event.turn;
+  if (begun !== asked) return; // of a question that was given up
   if (event.type === "text") {
-    const piece = document.createElement("span");
-    piece.textContent = event.text;
-    answer?.append(piece);
-    element("conversation").scrollTop = element("conversation").scrollHeight;
+    if (running) answer.text(event.text);
   } else if (event.type === "action") {
-    line(`${word("action")}: ${event.command} ${JSON.stringify(event.args)}`, "question");
-  } else if (event.type === "error") {
-    end(null);
-    line(event.message, "failed");
+    line(`${word("action")}: ${event.command} ${JSON.stringify(event.args)}`, "note");
+  } else if (event.type === "error" && event.error_type !== "cancelled_by_user") {
+    line(event.message, "failed", "en");
   } else if (event.type === "end") {
     end(event.trace);
   }
-}
-
-function line(text, kind) {
-  const paragraph = document.createElement("p");
-  paragraph.className = kind;
-  paragraph.textContent = text;
-  element("conversation").append(paragraph);
-  return paragraph;
 }
 
 function send(message) {
@@ -56,21 +61,40 @@ function send(message) {
 function ask(prompt) {
   player.start();
   player.stop();
+  answer?.end();
   line(prompt, "question");
-  answer = line("", "answer");
-  element("stop").disabled = false;
-  send({ type: "ask", prompt });
+  answer = new Answer(() => player.now);
+  running = true;
+  showStop();
+  asked += 1;
+  send({ type: "ask", prompt, turn: asked });
 }
 
 function end(trace) {
-  element("stop").disabled = true;
-  answer = null;
+  running = false;
+  answer?.end();
+  showStop();
+  shown = trace ?? shown;
   if (trace) showWaterfall(trace);
 }
 
+// While a turn runs or is still heard.
+function busy() {
+  return running || player.sounding;
+}
+
+function showStop() {
+  const stop = element("stop");
+  if (!busy() && document.activeElement === stop) element("prompt").focus();
+  stop.disabled = !busy();
+}
+
 function interrupt() {
+  if (running) send({ type: "interrupt" });
+  running = false;
+  answer?.cut();
+  answer = null;
   player.stop();
-  send({ type: "interrupt" });
   element("prompt").focus();
 }
 
@@ -81,9 +105,11 @@ element("ask").addEventListener("submit", (event) => {
   element("prompt").value = "";
 });
 element("stop").addEventListener("click", interrupt);
-document.addEventListener("keydown", (event) => event.key === "Escape" && !element("stop").disabled && interrupt());
+element("sound").addEventListener("change", ({ target }) => player.loud(target.checked));
+document.addEventListener("keydown", (event) => event.key === "Escape" && busy() && interrupt());
 element("language").addEventListener("click", () => {
   switchLanguage();
+  if (shown) showWaterfall(shown);
   poll();
 });
 
@@ -102,9 +128,11 @@ function select(tab) {
 
 for (const [index, tab] of tabs.entries()) {
   tab.addEventListener("click", () => select(tab));
-  tab.addEventListener("keydown", ({ key }) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    if (step) select(tabs[(index + step + tabs.length) % tabs.length]);
+  tab.addEventListener("keydown", (event) => {
+    const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    select(tabs[(next + tabs.length) % tabs.length]);
   });
 }
 

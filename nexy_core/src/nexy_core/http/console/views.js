@@ -1,16 +1,10 @@
-// Draws what /status and /turns say. Text is always set as text: nothing from the server becomes markup.
-import { word } from "./words.js";
+// Draws what /status and /turns say: state, plugins, turns.
+import { keep, make } from "./dom.js";
+import { clock, number, word } from "./words.js";
 
-const SAMPLES = 60;
 const element = (id) => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
-
-function make(tag, text = "", attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+const GOOD = new Set(["serving", "ready", "complete"]);
+const CALM = new Set(["running", "cut", "cancelled_by_user", "disabled", "starting", "draining", "loaded", "found"]);
 
 export function showState(state, warnings = []) {
   element("state").dataset.state = state;
@@ -21,85 +15,82 @@ export function showState(state, warnings = []) {
   if (element("warning").textContent !== said) element("warning").textContent = said;
 }
 
+function badge(name) {
+  const made = make("span", "", { class: "badge", "data-mood": GOOD.has(name) ? "good" : CALM.has(name) ? "calm" : "bad" });
+  made.append(make("span", "", { class: "dot", "aria-hidden": "true" }), word(name));
+  return made;
+}
+
+// Each stage from when the one before it was reached until it was.
+function waterfall(marks) {
+  const reached = Object.entries(marks).sort((one, other) => one[1] - other[1]);
+  const whole = Math.max(1, reached.at(-1)?.[1] ?? 0);
+  const gaps = reached.map(([, at], index) => at - (reached[index - 1]?.[1] ?? 0));
+  // From the first words to the end is no wait: the answer is being given.
+  const waits = reached.map(([stage], index) => (stage === "end" && "first_text" in marks ? 0 : gaps[index]));
+  const longest = waits.indexOf(Math.max(...waits));
+  const list = make("ol", "", { class: "waterfall" });
+  for (const [index, [stage, at]] of reached.entries()) {
+    const row = make("li", "", index === longest ? { class: "longest" } : {});
+    const bar = make("i");
+    bar.style.marginInlineStart = `min(${(100 * (at - gaps[index])) / whole}%, 100% - 3px)`;
+    bar.style.width = `${(100 * gaps[index]) / whole}%`;
+    const track = make("span", "", { class: "track", "aria-hidden": "true" });
+    track.append(bar);
+    row.append(make("span", word(stage)), track);
+    row.append(make("span", `+${number(gaps[index], 0)} ${word("ms")}`, { class: "gap" }));
+    row.append(make("span", `${word("at")} ${number(at, 0)} ${word("ms")}`, { class: "at" }));
+    if (index === longest) row.append(make("span", word("longest"), { class: "unseen" }));
+    list.append(row);
+  }
+  return list;
+}
+
 export function showWaterfall(trace) {
-  const rows = Object.entries(trace.marks_ms).sort((one, other) => one[1] - other[1]);
-  const longest = Math.max(1, ...rows.map(([, ms]) => ms));
-  element("waterfall").replaceChildren(
-    ...rows.map(([stage, ms]) => {
-      const row = make("li");
-      const bar = make("meter", "", { max: longest, value: ms, "aria-label": `${stage} ${ms} ms` });
-      row.append(make("span", stage.replaceAll("_", " ")), make("span", `${ms.toFixed(0)} ms`, { class: "value" }), bar);
-      return row;
-    }),
-  );
+  element("waterfall").replaceChildren(waterfall(trace.marks_ms));
 }
 
 export function showPlugins(plugins) {
-  element("plugin-rows").replaceChildren(
-    ...plugins.map((plugin) => {
-      const row = make("tr");
-      const reason = [plugin.reason, plugin.detail, plugin.remedy].filter(Boolean).join(" — ");
-      row.append(make("th", plugin.name, { scope: "row" }));
-      row.append(...[plugin.version, plugin.state, reason].map((text) => make("td", text)));
-      return row;
-    }),
-  );
+  keep(element("plugin-list"), plugins, (plugin) => plugin.name, () => make("li"), (row, plugin) => {
+    const name = make("h3", plugin.name);
+    if (plugin.version) name.append(" ", make("small", plugin.version));
+    const unwell = plugin.state === "serving" && plugin.health && plugin.health !== "ready";
+    row.replaceChildren(name, badge(unwell ? plugin.health : plugin.state));
+    const reason = [plugin.reason, plugin.detail].filter(Boolean).join(": ");
+    if (reason) row.append(make("p", reason, { class: "why", lang: "en" }));
+    if (plugin.remedy) row.append(make("p", plugin.remedy, { class: "why", lang: "en" }));
+  });
 }
 
 export function showTurns(turns) {
-  const open = new Set([...document.querySelectorAll("#turn-list details[open]")].map((item) => item.dataset.turn));
-  const items = turns.map((turn) => {
-    const item = make("details");
-    item.dataset.turn = turn.turn_id;
-    item.open = open.has(turn.turn_id);
-    const time = new Date(turn.started_at * 1000).toLocaleTimeString();
-    const marks = Object.entries(turn.marks_ms).map(([stage, ms]) => `${stage}: ${ms} ms`);
-    item.append(make("summary", `${time}  ${turn.turn_id.slice(0, 8)}  ${turn.outcome} ${turn.reason}`));
-    item.append(make("pre", [...marks, ...turn.notes].join("\n")));
-    return item;
-  });
-  element("turn-list").replaceChildren(...(items.length ? items : [make("p", word("none"))]));
+  element("turn-list").querySelector(":scope > .hint")?.remove();
+  keep(element("turn-list"), turns, (turn) => turn.turn_id, newTurn, fillTurn);
+  if (!turns.length) element("turn-list").append(make("p", word("none"), { class: "hint" }));
 }
 
-const history = new Map();
-
-function figures(status) {
-  const metrics = status.metrics;
-  const total = Object.values(metrics.decision_rate || {}).reduce((sum, rate) => sum + rate, 0);
-  return {
-    live_turns: status.limits.turns,
-    p95: metrics.p95_latency_ms?.StreamAudio ?? 0,
-    errors: metrics.error_rate?.StreamAudio ?? 0,
-    refusals: metrics.backpressure_refusal_rate ?? 0,
-    owed: status.limits.speech_backlog_seconds,
-    decisions: total,
-  };
+function newTurn() {
+  const item = make("details");
+  item.append(make("summary"), make("div", "", { class: "inside" }));
+  return item;
 }
 
-export function sample(status) {
-  for (const [name, value] of Object.entries(figures(status))) {
-    const values = history.get(name) || [];
-    values.push(Number(value) || 0);
-    history.set(name, values.slice(-SAMPLES));
-    chart(name, history.get(name));
+function fillTurn(item, turn) {
+  const [summary, inside] = item.children;
+  const first = turn.marks_ms.first_text;
+  const said = [turn.reason, first === undefined ? "" : `${word("first_text")}: ${number(first, 0)} ${word("ms")}`, ...turn.notes];
+  summary.replaceChildren(
+    make("time", clock(turn.started_at)),
+    badge(turn.outcome),
+    make("span", said.filter(Boolean).join(" · "), { class: "why" }),
+    make("code", turn.turn_id.slice(0, 8)),
+  );
+  inside.replaceChildren(waterfall(turn.marks_ms));
+  if (turn.notes.length) {
+    const notes = make("ul", "", { lang: "en" });
+    notes.append(...turn.notes.map((note) => make("li", note)));
+    inside.append(notes);
   }
-}
-
-function chart(name, values) {
-  let figure = document.querySelector(`figure[data-name="${name}"]`);
-  if (!figure) {
-    figure = make("figure", "", { "data-name": name });
-    const svg = document.createElementNS(SVG, "svg");
-    svg.setAttribute("viewBox", `0 0 ${SAMPLES} 20`);
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("aria-hidden", "true");
-    svg.append(document.createElementNS(SVG, "polyline"));
-    figure.append(make("figcaption"), make("output"), svg);
-    element("charts").append(figure);
-  }
-  const top = Math.max(...values, 1e-9);
-  const points = values.map((value, index) => `${index + SAMPLES - values.length},${19 - (18 * value) / top}`);
-  figure.querySelector("polyline").setAttribute("points", points.join(" "));
-  figure.querySelector("figcaption").textContent = word(name);
-  figure.querySelector("output").textContent = Number(values.at(-1)).toLocaleString(undefined, { maximumFractionDigits: 2 });
+  const more = make("p", `${word("shell")} `);
+  more.append(make("code", `nexy explain ${turn.turn_id.slice(0, 12)}`));
+  inside.append(more);
 }
