@@ -90,7 +90,7 @@ class Admin:
             for new in news:
                 memories.add(db, key, new, memories_max=memories_max)
             for turn in turns:
-                rows.add_turn(db, key, turn, "")
+                rows.AddTurn.together(db, [rows.AddTurn(key, turn, "")])
 
         await self.database.write(job)
         return len(news) + len(turns)
@@ -98,7 +98,7 @@ class Admin:
     async def forget(self, key: str, text: str) -> int:
         """Erase a user, or what says ``text``; returns how many memories and turns went."""
         at = now()
-        erased = await self.database.write(
+        erased: erase.Erased = await self.database.write(
             lambda db: erase.matching(db, key, text, at) if text else erase.everything(db, key, at)
         )
         await self.database.scrub()

@@ -5,9 +5,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, Protocol, TypeVar
 
 import attrs
 import peewee
@@ -19,15 +20,26 @@ from nexy_memory.engines import Engine, migrate
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _WAKE_AT_ONCE = 16
-_BREATH_EVERY = 4
+_JOBS_PER_BREATH, _JOINED_PER_BREATH = 4, 32
 _BREATH_SECONDS = 0.00002
 Job = Callable[[Any], T]
 """Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
 
 
+class JoinedJob(Protocol):
+    """A ``Job`` that costs less done together with others of its class."""
+
+    @staticmethod
+    def together(db: Any, jobs: Sequence[Any], /) -> list[Any]:
+        """Do ``jobs``; returns the result of each."""
+
+
+AnyJob = Job[Any] | JoinedJob
+
+
 @attrs.define(eq=False)
 class _Write:
-    job: Job[Any]
+    job: AnyJob
     future: asyncio.Future[Any]
 
 
@@ -125,7 +137,7 @@ class Database:
             self.engine.db.close()
             raise failures.translate(error) from error
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: AnyJob) -> Any:
         """Run ``job`` in a transaction shared with others; returns when that is on the disk."""
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
@@ -135,8 +147,7 @@ class Database:
                 raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
             self._queue.append(write)
             self._wake.notify()
-        result: T = await write.future
-        return result
+        return await write.future
 
     @property
     def waiting(self) -> int:
@@ -175,13 +186,15 @@ class Database:
 
     def _transact(self, batch: list[_Write]) -> list[Any]:
         with self.engine.transaction():
-            return [self._run_job(number, write) for number, write in enumerate(batch)]
+            return [result for part in _parts(batch) for result in self._do(part)]
 
-    def _run_job(self, number: int, write: _Write) -> Any:
-        """One job; now and then a breath, or the loop would get the interpreter back only every 5 ms."""
-        if number % _BREATH_EVERY == _BREATH_EVERY - 1:
-            time.sleep(_BREATH_SECONDS)
-        return write.job(self.engine.db)
+    def _do(self, jobs: list[AnyJob]) -> list[Any]:
+        """A few jobs and a breath, or the loop would get the interpreter back only every 5 ms."""
+        time.sleep(_BREATH_SECONDS)
+        first = jobs[0]
+        if callable(first):
+            return [job(self.engine.db) for job in jobs if callable(job)]
+        return first.together(self.engine.db, jobs)
 
     def _failed(self, batch: list[_Write], error: Exception) -> None:
         if len(batch) > 1 and not failures.is_systemic(error):
@@ -202,6 +215,14 @@ class Database:
         for loop, pairs in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, pairs)
+
+
+def _parts(batch: list[_Write]) -> Iterator[list[AnyJob]]:
+    """The jobs in their order, a few at a time; those of one class that can be joined, together."""
+    for together, group in groupby((write.job for write in batch), lambda job: getattr(type(job), "together", None)):
+        jobs = list(group)
+        size = _JOINED_PER_BREATH if together else _JOBS_PER_BREATH
+        yield from (jobs[start : start + size] for start in range(0, len(jobs), size))
 
 
 def _resolve(pairs: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:

@@ -8,7 +8,7 @@ import attrs
 
 from nexy_core import Unavailable
 from nexy_memory import failures
-from nexy_memory.database import Database, Job
+from nexy_memory.database import AnyJob, Database
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ class Parked:
     database: Database
     limit: int
     dropped: int = 0
-    _jobs: deque[tuple[str, Job[Any]]] = attrs.field(factory=deque, init=False)
+    _jobs: deque[tuple[str, AnyJob]] = attrs.field(factory=deque, init=False)
 
-    async def write(self, user: str, job: Job[Any]) -> Any:
+    async def write(self, user: str, job: AnyJob) -> Any:
         """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same."""
         try:
             return await self.database.write(job)
@@ -31,7 +31,7 @@ class Parked:
                 self._keep(user, job, error.reason)
             raise
 
-    def _keep(self, user: str, job: Job[Any], reason: str) -> None:
+    def _keep(self, user: str, job: AnyJob, reason: str) -> None:
         self._jobs.append((user, job))
         if len(self._jobs) > self.limit:
             self._jobs.popleft()

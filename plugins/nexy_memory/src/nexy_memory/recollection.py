@@ -235,9 +235,13 @@ class Recollection:
         memories_max = self._settings.get("memory.memories_max", int)
         rows_max = self._settings.get("storage.outbox_max", int)
         extract = self._digest is not None and command.ask is Ask.NOTHING
+        addition = rows.AddTurn(user, turn, language)
+        if new is None and not extract:
+            await self._parked.write(user, addition)
+            return
 
         def job(db: object) -> int:
-            rows.add_turn(db, user, turn, language)
+            addition.together(db, [addition])
             if new is not None:
                 memories.add(db, user, new, memories_max=memories_max)
             return outbox.add(db, user, turn.turn_id, turn.at, rows_max=rows_max) if extract else 0
