@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from nexy_memory import models
-from nexy_memory.recollection import NOTICE
+from nexy_memory.recalling import NOTICE
 
 from nexy_core import Exchange, Fact, Forget, Forgotten, Health
 

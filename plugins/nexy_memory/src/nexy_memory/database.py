@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
@@ -58,6 +58,7 @@ class Database:
         self._readers_max = readers
         self._queue: deque[_Write] = deque()
         self._wake = threading.Condition()
+        self._overdue: set[Future[Any]] = set()
         self._users: set[object] = set()
         self._opening = asyncio.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -128,7 +129,19 @@ class Database:
         """Run ``job`` on a reader."""
         if self._pool is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._guarded, job)
+        reading = self._pool.submit(self._guarded, job)
+        try:
+            return await asyncio.wrap_future(reading)
+        except asyncio.CancelledError:
+            if reading.running():
+                self._overdue.add(reading)
+                reading.add_done_callback(self._overdue.discard)
+            raise
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a read that nobody waits for any more is still under way: the database does not answer now."""
+        return bool(self._overdue)
 
     def _guarded(self, job: Job[T]) -> T:
         try:

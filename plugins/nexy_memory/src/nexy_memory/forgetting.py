@@ -50,7 +50,7 @@ class Forgetting:
             else:
                 self._recent.forget(user)
                 self._consents.drop(user)
-                self._facts.forget_questions()
+                self._facts.forget(user)
 
     async def carry_out(self, user: str, command: Command) -> int:
         """Erase what ``command`` says; returns how many memories and turns went.
@@ -59,7 +59,7 @@ class Forgetting:
         """
         turn_ids = self._drop_recent(user, command)
         self._consents.drop(user)
-        self._facts.forget_questions()
+        self._facts.forget(user)
         if command.ask in {Ask.FORGET_ALL, Ask.REFUSE}:
             self._parked.forget(user)
         self._pending.add(user)

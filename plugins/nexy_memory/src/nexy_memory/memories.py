@@ -25,25 +25,53 @@ class NewMemory:
 
 
 class Known(NamedTuple):
-    """One that holds now. A tuple: hundreds are made for every question."""
+    """One that holds now."""
 
-    id: int
     text: str
     kind: str
-    slot: str
+
+
+class Shelved(NamedTuple):
+    """One as it is ranked. A tuple: hundreds are made for a question."""
+
+    text: str
     stems: bytes
+    expires_at: float | None
     embedding: bytes | None
 
 
+Mark = tuple[object, ...]
+"""Changes with every memory of a user that is added, superseded or deleted."""
+
 _KNOWN = (
-    "SELECT m.id, m.text, m.kind, m.slot, m.stems, m.embedding FROM memories m JOIN users u ON m.user_id = u.id "
+    "SELECT m.text, m.kind FROM memories m JOIN users u ON m.user_id = u.id "
     "WHERE u.key = ? AND m.superseded_by IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) ORDER BY m.id"
+)
+_SHELVED = (
+    "SELECT m.text, m.stems, m.expires_at, CASE WHEN ? = 1 THEN m.embedding END FROM memories m "
+    "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL ORDER BY m.id"
+)
+# An index answers it. SQLite may give a deleted newest row's number again, but never at the same moment.
+_MARK = (
+    "SELECT found, numbers, (SELECT created_at FROM memories WHERE id = newest) FROM "
+    "(SELECT COUNT(m.id) AS found, SUM(m.id) AS numbers, MAX(m.id) AS newest FROM memories m "
+    "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL) AS marked"
 )
 
 
 def known(db: Any, key: str, now: float) -> list[Known]:
     """What holds for the user now, oldest first: neither superseded nor expired."""
     return list(map(Known._make, run(db, _KNOWN, key, now).fetchall()))
+
+
+def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
+    """What is not superseded, oldest first; the embeddings only where they are asked for."""
+    return list(map(Shelved._make, run(db, _SHELVED, int(semantic), key).fetchall()))
+
+
+def mark(db: Any, key: str) -> Mark:
+    """The mark of what ``shelved`` would give; much cheaper."""
+    return tuple(run(db, _MARK, key).fetchone())
 
 
 def add(db: Any, key: str, new: NewMemory, *, memories_max: int) -> None:

@@ -81,11 +81,12 @@ class AddTurn:
         for (key, name), at in {(job.key, _id(job.turn.session_id)): job.turn.at for job in jobs}.items():
             if not run(db, _TOUCH_SESSION, at, users[key], name).rowcount:
                 run(db, _ADD_SESSION, users[key], name, at, at)
-        values = [value for job in jobs for value in job._row(users[job.key])]
+        values = [value for job in jobs for value in job.row(users[job.key])]
         run(db, _ADD_TURNS.format(_listed(_ONE_TURN, len(jobs))), *values)
         return [None] * len(jobs)
 
-    def _row(self, user: int) -> tuple[object, ...]:
+    def row(self, user: int) -> tuple[object, ...]:
+        """What ``_ONE_TURN`` asks for."""
         turn, said = self.turn, self.turn.exchange
         where = (user, user, _id(turn.session_id), _id(turn.turn_id), turn.generation)
         return (*where, said.prompt, said.answer, said.cut, self.language, turn.at)
