@@ -225,3 +225,25 @@ async def test_one_bad_write_does_not_take_its_batch_with_it(start):
         results = await asyncio.gather(*good, database.write(bad), *[server.count(USAGE)], return_exceptions=True)
         assert [result for result in results if result == [Stored()]] == [[Stored()]] * 6
         assert await server.count(QueryUsage()) == [UsageTotals(6, 6, 6)]
+
+
+async def test_turns_and_counts_written_together_are_each_where_they_belong(start):
+    async with start(memory__consent=True) as server:
+        await asyncio.gather(
+            *(
+                server.say(f"talk {number}", device=f"d{number % 7}", session=f"s{number % 3}", turn=f"t{number}")
+                for number in range(200)
+            ),
+            *(server.count(StoreUsage("A", "s", "cli", f"m{number % 3}", number, 1)) for number in range(100)),
+            server.say("talk again", device="d0", session="s0", turn="t0"),
+        )
+        assert await server.rows("SELECT count(*), count(DISTINCT turn_id) FROM turns") == [(200, 200)]
+        assert await server.rows("SELECT count(*) FROM users") == [(7,)]
+        assert await server.rows("SELECT count(*) FROM sessions") == [(21,)]
+        misplaced = "SELECT 1 FROM turns t JOIN sessions s ON t.session_id = s.id WHERE t.user_id <> s.user_id"
+        assert await server.rows(misplaced) == []
+        sums = "SELECT model, reports, input_tokens FROM usage ORDER BY model"
+        assert await server.rows(sums) == [("m0", 34, 1683), ("m1", 33, 1617), ("m2", 33, 1650)]
+        for device in ("d1", "d6"):
+            said = await server.recall(device=device)
+            assert all(int(event.prompt.split()[1]) % 7 == int(device[1]) for event in said)

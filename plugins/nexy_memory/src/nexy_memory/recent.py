@@ -178,4 +178,11 @@ def kept(text: str) -> str:
 
     Looked at a little further than is kept, or half of a secret at the cut would pass.
     """
-    return redact(text[: EXCHANGE_CHARS_MAX + _SECRET_CHARS_MAX])[:EXCHANGE_CHARS_MAX]
+    return redact(storable(text[: EXCHANGE_CHARS_MAX + _SECRET_CHARS_MAX]))[:EXCHANGE_CHARS_MAX]
+
+
+def storable(text: str) -> str:
+    """``text`` without what a database refuses: PostgreSQL takes no NUL, and neither takes half a surrogate pair."""
+    if text.isprintable():
+        return text
+    return text.replace("\0", " ").encode(errors="replace").decode()

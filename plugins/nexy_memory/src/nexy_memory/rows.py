@@ -8,7 +8,7 @@ from peewee import fn
 
 from nexy_core import Exchange
 from nexy_memory.models import Session, Turn, Usage, User
-from nexy_memory.recent import Remembered
+from nexy_memory.recent import Remembered, storable
 
 SOURCE_CHARS_MAX, MODEL_CHARS_MAX, ID_CHARS_MAX = 64, 128, 128
 
@@ -103,7 +103,7 @@ def _listed(part: str, count: int) -> str:
 
 
 def _id(text: str) -> str:
-    return text[:ID_CHARS_MAX]
+    return storable(text[:ID_CHARS_MAX])
 
 
 def last_turns(db: Any, key: str, *, since: float, limit: int) -> list[Remembered]:
