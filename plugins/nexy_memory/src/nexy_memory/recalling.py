@@ -1,6 +1,7 @@
 """Recalling: the conversation so far, then what is known that helps with a question."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
@@ -47,7 +48,9 @@ class Recalling:
     async def recall(self, user: str, request: Recall) -> AsyncGenerator[Fact | Exchange, None]:
         """What is in process memory comes first; a late or lost database takes nothing from it."""
         if request.ahead:
-            await self._get_ready(user, request.text)
+            with contextlib.suppress(TimeoutError, Unavailable):  # the question will say what is amiss
+                async with asyncio.timeout_at(self._deadline()):
+                    await self._get_ready(user, request.text)
             return
         command = commands.parse(request.text)
         if command.ask in FORGETTING:
