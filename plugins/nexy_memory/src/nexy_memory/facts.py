@@ -122,8 +122,9 @@ class Facts:
         self._embedder = None
 
     def forget(self, user: str) -> None:
-        """Drop what is kept of earlier questions, anybody's, and of the user's memories."""
+        """Drop what is kept of earlier questions and words, anybody's, and of the user's memories."""
         self._shelves.drop(user)
+        stems.forget_words()
         if self._embedder is not None:
             self._embedder.forget()
 

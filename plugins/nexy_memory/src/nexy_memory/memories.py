@@ -51,11 +51,12 @@ _SHELVED = (
     "SELECT m.text, m.stems, m.expires_at, CASE WHEN ? = 1 THEN m.embedding END FROM memories m "
     "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL ORDER BY m.id"
 )
-# An index answers it. SQLite may give a deleted newest row's number again, but never at the same moment.
+# An index answers it. SQLite may give the number of a deleted newest row again, but never at the same moment.
 _MARK = (
-    "SELECT found, numbers, (SELECT created_at FROM memories WHERE id = newest) FROM "
-    "(SELECT COUNT(m.id) AS found, SUM(m.id) AS numbers, MAX(m.id) AS newest FROM memories m "
-    "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL) AS marked"
+    "SELECT (SELECT COUNT(*) FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL), "
+    "(SELECT m.id FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL ORDER BY m.id DESC LIMIT 1), "
+    "(SELECT m.created_at FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL "
+    "ORDER BY m.id DESC LIMIT 1) FROM users u WHERE u.key = ?"
 )
 
 
@@ -71,7 +72,7 @@ def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
 
 def mark(db: Any, key: str) -> Mark:
     """The mark of what ``shelved`` would give; much cheaper."""
-    return tuple(run(db, _MARK, key).fetchone())
+    return tuple(run(db, _MARK, key).fetchone() or ())
 
 
 def add(db: Any, key: str, new: NewMemory, *, memories_max: int) -> None:
