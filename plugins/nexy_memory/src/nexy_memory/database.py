@@ -198,12 +198,15 @@ class Database:
         self._settle(batch, results)
 
     def _transact(self, batch: list[_Write]) -> list[Any]:
+        results: list[Any] = []
         with self.engine.transaction():
-            return [result for part in _parts(batch) for result in self._do(part)]
+            for part in _parts(batch):
+                if results:  # a breath, or the loop would get the interpreter back only every 5 ms
+                    time.sleep(_BREATH_SECONDS)
+                results += self._do(part)
+        return results
 
     def _do(self, jobs: list[AnyJob]) -> list[Any]:
-        """A few jobs and a breath, or the loop would get the interpreter back only every 5 ms."""
-        time.sleep(_BREATH_SECONDS)
         first = jobs[0]
         if callable(first):
             return [job(self.engine.db) for job in jobs if callable(job)]
