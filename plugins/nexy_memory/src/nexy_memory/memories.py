@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from nexy_memory.models import Memory
+from nexy_memory.models import Memory, User
 from nexy_memory.rows import run, user_id
 
 FACT, EXTRACTED, SUMMARY = "fact", "extracted", "summary"
@@ -63,6 +63,13 @@ _MARK = (
 def known(db: Any, key: str, now: float) -> list[Known]:
     """What holds for the user now, oldest first: neither superseded nor expired."""
     return list(map(Known._make, run(db, _KNOWN, key, now).fetchall()))
+
+
+def superseded(db: Any, key: str) -> list[str]:
+    """What a newer one took the place of, and retention has not yet deleted."""
+    query = Memory.select(Memory.text).join(User, on=(Memory.user == User.id))
+    rows = query.where((User.key == key) & Memory.superseded_by.is_null(False)).order_by(Memory.id).tuples()
+    return [text for (text,) in rows.execute(db)]
 
 
 def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
