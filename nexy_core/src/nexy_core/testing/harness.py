@@ -147,6 +147,10 @@ class TurnHarness:
         """The user is still speaking, so far ``text``: memory may look ahead."""
         self._workflows.expect(hardware_id, session_id, text)
 
+    async def remembered(self) -> None:
+        """Wait until memory and store have what the turns so far left for them."""
+        await self._workflows.flush()
+
     def _environ(self, module: str, folder: Path) -> dict[str, str]:
         values = {"plugins.modules": f'["harness={module}:plugin"]', "plugins.required": "[]"}
         values |= {f"plugins.{point.name}.enabled": "false" for point in importlib.metadata.entry_points(group=GROUP)}
