@@ -152,6 +152,10 @@ class Database:
 
     async def write(self, job: AnyJob) -> Any:
         """Run ``job`` in a transaction shared with others; returns when that is on the disk."""
+        return await self.submit(job)
+
+    def submit(self, job: AnyJob) -> asyncio.Future[Any]:
+        """As ``write``, for whoever does not wait."""
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
         write = _Write(job, asyncio.get_running_loop().create_future())
@@ -160,7 +164,7 @@ class Database:
                 raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
             self._queue.append(write)
             self._wake.notify()
-        return await write.future
+        return write.future
 
     @property
     def waiting(self) -> int:

@@ -1,7 +1,9 @@
 """Writes that could not be made, kept for later: bounded, and honest about what it drops."""
 
+import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import Any
 
 import attrs
@@ -21,15 +23,49 @@ class Parked:
     limit: int
     dropped: int = 0
     _jobs: deque[tuple[str, AnyJob]] = attrs.field(factory=deque, init=False)
+    _under_way: dict[str, set[asyncio.Future[Any]]] = attrs.field(factory=dict, init=False)
+    _last: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
     async def write(self, user: str, job: AnyJob) -> Any:
-        """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same."""
+        """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same.
+
+        It is written or kept though whoever asked goes away.
+        """
         try:
-            return await self.database.write(job)
+            writing = self.database.submit(job)
         except Unavailable as error:
-            if error.reason in failures.RETRYABLE:
-                self._keep(user, job, error.reason)
+            self._failed(user, job, error)
             raise
+        self._under_way.setdefault(user, set()).add(writing)
+        writing.add_done_callback(partial(self._settled, user, job))
+        return await asyncio.shield(writing)
+
+    def _settled(self, user: str, job: AnyJob, writing: asyncio.Future[Any]) -> None:
+        others = self._under_way[user]
+        others.discard(writing)
+        if not others:
+            del self._under_way[user]
+        if not writing.cancelled():
+            self._failed(user, job, writing.exception())
+
+    def _failed(self, user: str, job: AnyJob, error: BaseException | None) -> None:
+        if isinstance(error, Unavailable) and error.reason in failures.RETRYABLE:
+            self._keep(user, job, error.reason)
+
+    async def write_last(self, user: str, job: AnyJob) -> Any:
+        """As ``write``, after all of the user that is under way or kept: what it erases must not come after it."""
+        task = asyncio.create_task(self._write_last(user, job))
+        self._last.add(task)
+        task.add_done_callback(self._last.discard)
+        return await asyncio.shield(task)
+
+    async def _write_last(self, user: str, job: AnyJob) -> Any:
+        while writing := self._under_way.get(user):
+            await asyncio.wait(tuple(writing))
+        if any(name == user for name, _ in self._jobs) and not await self.flush():
+            self._keep(user, job, failures.LOCKED)
+            raise Unavailable("The database cannot be written yet.", reason=failures.LOCKED)
+        return await self.write(user, job)
 
     def _keep(self, user: str, job: AnyJob, reason: str) -> None:
         self._jobs.append((user, job))
@@ -66,6 +102,7 @@ class Parked:
 
     async def close(self) -> None:
         """One last try."""
+        await asyncio.gather(*self._last, return_exceptions=True)
         if self._jobs and not await self.flush():
             self._drop(len(self._jobs), "shutdown")
             self._jobs.clear()
