@@ -41,6 +41,7 @@ AnyJob = Job[Any] | JoinedJob
 class _Write:
     job: AnyJob
     future: asyncio.Future[Any]
+    settled: Callable[[Any], None] | None
 
 
 class Database:
@@ -150,21 +151,20 @@ class Database:
             self.engine.db.close()
             raise failures.translate(error) from error
 
-    async def write(self, job: AnyJob) -> Any:
-        """Run ``job`` in a transaction shared with others; returns when that is on the disk."""
-        return await self.submit(job)
+    async def write(self, job: AnyJob, settled: Callable[[Any], None] | None = None) -> Any:
+        """Run ``job`` in a transaction shared with others; returns when that is on the disk.
 
-    def submit(self, job: AnyJob) -> asyncio.Future[Any]:
-        """As ``write``, for whoever does not wait."""
+        ``settled`` is told the result or the error though whoever waits has gone away.
+        """
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
-        write = _Write(job, asyncio.get_running_loop().create_future())
+        write = _Write(job, asyncio.get_running_loop().create_future(), settled)
         with self._wake:
             if len(self._queue) >= self._queue_max:
                 raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
             self._queue.append(write)
             self._wake.notify()
-        return write.future
+        return await write.future
 
     @property
     def waiting(self) -> int:
@@ -229,9 +229,9 @@ class Database:
 
     @staticmethod
     def _settle(batch: list[_Write], results: list[Any]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Write, Any]]] = {}
         for write, result in zip(batch, results, strict=True):
-            by_loop.setdefault(write.future.get_loop(), []).append((write.future, result))
+            by_loop.setdefault(write.future.get_loop(), []).append((write, result))
         for loop, pairs in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, pairs)
@@ -245,9 +245,12 @@ def _parts(batch: list[_Write]) -> Iterator[list[AnyJob]]:
         yield from (jobs[start : start + size] for start in range(0, len(jobs), size))
 
 
-def _resolve(pairs: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(pairs: Sequence[tuple[_Write, Any]]) -> None:
     """A few at a time: each wakes a task, and hundreds in one turn of the loop would make everybody else late."""
-    for future, result in pairs[:_WAKE_AT_ONCE]:
+    for write, result in pairs[:_WAKE_AT_ONCE]:
+        if write.settled is not None:
+            write.settled(result)
+        future = write.future
         if future.done():
             continue
         if isinstance(result, NexyError):

@@ -23,7 +23,8 @@ class Parked:
     limit: int
     dropped: int = 0
     _jobs: deque[tuple[str, AnyJob]] = attrs.field(factory=deque, init=False)
-    _under_way: dict[str, set[asyncio.Future[Any]]] = attrs.field(factory=dict, init=False)
+    _under_way: dict[str, int] = attrs.field(factory=dict, init=False)
+    _moved: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _last: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
     async def write(self, user: str, job: AnyJob) -> Any:
@@ -31,26 +32,26 @@ class Parked:
 
         It is written or kept though whoever asked goes away.
         """
+        self._under_way[user] = self._under_way.get(user, 0) + 1
         try:
-            writing = self.database.submit(job)
+            return await self.database.write(job, partial(self._settled, user, job))
         except Unavailable as error:
-            self._failed(user, job, error)
+            if error.reason in {failures.BUSY, failures.CLOSED}:  # it has not even begun
+                self._settled(user, job, error)
             raise
-        self._under_way.setdefault(user, set()).add(writing)
-        writing.add_done_callback(partial(self._settled, user, job))
-        return await asyncio.shield(writing)
 
-    def _settled(self, user: str, job: AnyJob, writing: asyncio.Future[Any]) -> None:
-        others = self._under_way[user]
-        others.discard(writing)
-        if not others:
+    def _settled(self, user: str, job: AnyJob, result: object) -> None:
+        left = self._under_way[user] - 1
+        if left:
+            self._under_way[user] = left
+        else:
             del self._under_way[user]
-        if not writing.cancelled():
-            self._failed(user, job, writing.exception())
+            self._moved.set()
+        self._failed(user, job, result)
 
-    def _failed(self, user: str, job: AnyJob, error: BaseException | None) -> None:
-        if isinstance(error, Unavailable) and error.reason in failures.RETRYABLE:
-            self._keep(user, job, error.reason)
+    def _failed(self, user: str, job: AnyJob, result: object) -> None:
+        if isinstance(result, Unavailable) and result.reason in failures.RETRYABLE:
+            self._keep(user, job, result.reason)
 
     async def write_last(self, user: str, job: AnyJob) -> Any:
         """As ``write``, after all of the user that is under way or kept: what it erases must not come after it."""
@@ -60,8 +61,9 @@ class Parked:
         return await asyncio.shield(task)
 
     async def _write_last(self, user: str, job: AnyJob) -> Any:
-        while writing := self._under_way.get(user):
-            await asyncio.wait(tuple(writing))
+        while user in self._under_way:
+            self._moved.clear()
+            await self._moved.wait()
         if any(name == user for name, _ in self._jobs) and not await self.flush():
             self._keep(user, job, failures.LOCKED)
             raise Unavailable("The database cannot be written yet.", reason=failures.LOCKED)
