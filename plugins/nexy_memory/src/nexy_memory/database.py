@@ -5,43 +5,21 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import attrs
 import peewee
 
 from nexy_core import NexyError, Unavailable
 from nexy_memory import failures
 from nexy_memory.engines import Engine, migrate
+from nexy_memory.jobs import AnyJob, Job, Write, parts
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _WAKE_AT_ONCE = 16
-_JOBS_PER_BREATH, _JOINED_PER_BREATH = 4, 32
 _BREATH_SECONDS = 0.00002
-Job = Callable[[Any], T]
-"""Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
-
-
-class JoinedJob(Protocol):
-    """A ``Job`` that costs less done together with others of its class."""
-
-    @staticmethod
-    def together(db: Any, jobs: Sequence[Any], /) -> list[Any]:
-        """Do ``jobs``; returns the result of each."""
-
-
-AnyJob = Job[Any] | JoinedJob
-
-
-@attrs.define(eq=False)
-class _Write:
-    job: AnyJob
-    future: asyncio.Future[Any]
-    settled: Callable[[Any], None] | None
 
 
 class Database:
@@ -57,7 +35,7 @@ class Database:
         self.failure: NexyError | None = None
         self._queue_max, self._batch_max = queue_max, batch_max
         self._readers_max = readers
-        self._queue: deque[_Write] = deque()
+        self._queue: deque[Write] = deque()
         self._wake = threading.Condition()
         self._overdue: set[Future[Any]] = set()
         self._users: set[object] = set()
@@ -158,7 +136,7 @@ class Database:
         """
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
-        write = _Write(job, asyncio.get_running_loop().create_future(), settled)
+        write = Write(job, asyncio.get_running_loop().create_future(), settled)
         with self._wake:
             if len(self._queue) >= self._queue_max:
                 raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
@@ -184,14 +162,14 @@ class Database:
             self._commit(batch)
         self.engine.db.close()
 
-    def _take(self) -> list[_Write]:
+    def _take(self) -> list[Write]:
         with self._wake:
             while not self._queue and not self._stopping:
                 self._wake.wait()
             count = min(len(self._queue), self._batch_max)
             return [self._queue.popleft() for _ in range(count)]
 
-    def _commit(self, batch: list[_Write]) -> None:
+    def _commit(self, batch: list[Write]) -> None:
         try:
             results = self._transact(batch)
         except Exception as error:  # noqa: BLE001  # whatever a job raised is handed to who asked for it
@@ -201,10 +179,10 @@ class Database:
         self.failure = None
         self._settle(batch, results)
 
-    def _transact(self, batch: list[_Write]) -> list[Any]:
+    def _transact(self, batch: list[Write]) -> list[Any]:
         results: list[Any] = []
         with self.engine.transaction():
-            for part in _parts(batch):
+            for part in parts(batch):
                 if results:  # a breath, or the loop would get the interpreter back only every 5 ms
                     time.sleep(_BREATH_SECONDS)
                 results += self._do(part)
@@ -216,7 +194,7 @@ class Database:
             return [job(self.engine.db) for job in jobs if callable(job)]
         return first.together(self.engine.db, jobs)
 
-    def _failed(self, batch: list[_Write], error: Exception) -> None:
+    def _failed(self, batch: list[Write], error: Exception) -> None:
         if len(batch) > 1 and not failures.is_systemic(error):
             for write in batch:  # one bad write must not take the others with it
                 self._commit([write])
@@ -228,8 +206,8 @@ class Database:
         self._settle(batch, [translated] * len(batch))
 
     @staticmethod
-    def _settle(batch: list[_Write], results: list[Any]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Write, Any]]] = {}
+    def _settle(batch: list[Write], results: list[Any]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Write, Any]]] = {}
         for write, result in zip(batch, results, strict=True):
             by_loop.setdefault(write.future.get_loop(), []).append((write, result))
         for loop, pairs in by_loop.items():
@@ -237,15 +215,7 @@ class Database:
                 loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _parts(batch: list[_Write]) -> Iterator[list[AnyJob]]:
-    """The jobs in their order, a few at a time; those of one class that can be joined, together."""
-    for together, group in groupby((write.job for write in batch), lambda job: getattr(type(job), "together", None)):
-        jobs = list(group)
-        size = _JOINED_PER_BREATH if together else _JOBS_PER_BREATH
-        yield from (jobs[start : start + size] for start in range(0, len(jobs), size))
-
-
-def _resolve(pairs: Sequence[tuple[_Write, Any]]) -> None:
+def _resolve(pairs: Sequence[tuple[Write, Any]]) -> None:
     """A few at a time: each wakes a task, and hundreds in one turn of the loop would make everybody else late."""
     for write, result in pairs[:_WAKE_AT_ONCE]:
         if write.settled is not None:

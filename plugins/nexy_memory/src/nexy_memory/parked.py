@@ -10,7 +10,8 @@ import attrs
 
 from nexy_core import Unavailable
 from nexy_memory import failures
-from nexy_memory.database import AnyJob, Database
+from nexy_memory.database import Database
+from nexy_memory.jobs import AnyJob
 
 log = logging.getLogger(__name__)
 
