@@ -94,7 +94,7 @@ class Memories(RuleBasedStateMachine):
         self.loop.close()
 
 
-EFFORT = [pytest.param(8, 15, id="short"), pytest.param(60, 40, id="long", marks=pytest.mark.long)]
+EFFORT = [pytest.param(8, 15, id="short"), pytest.param(40, 30, id="long", marks=pytest.mark.long)]
 
 
 @pytest.mark.timeout(600)
