@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from nexy_memory import embedding, facts, memories
+from nexy_memory import embedding, shelves
 from nexy_memory.recent import estimate_tokens
 
 from benchmarks._memory import Bench, bench, median_ms
@@ -22,15 +22,15 @@ TIMES = 30
 
 
 def ranking(bench_: Bench) -> Measure:
-    """Read and rank on the reader's side, as a turn does."""
+    """Read and rank on the reader's side, as the first question of a user does."""
     user = bench_.memory._work._user(Forget("first"))  # type: ignore[union-attr]  # noqa: SLF001
     vector = np.random.default_rng(1).standard_normal(embedding.DIMS).astype(np.float32)
     vector /= np.linalg.norm(vector)
 
     def job(db: object) -> int:
-        known = memories.known(db, user, 1.0)
-        assert len(known) == 500
-        return sum(estimate_tokens(known[index].text) for index in facts.rank(known, QUESTION, vector, 5))
+        shelf = shelves.fetch(db, user, None, 1.0, semantic=True)
+        assert len(shelf.texts) == 500
+        return sum(map(estimate_tokens, shelf.ranked(QUESTION, vector, 5, 1.0)))
 
     return lambda: median_ms(lambda: bench_.run(bench_.shared.database().read(job)), TIMES)
 

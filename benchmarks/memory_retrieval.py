@@ -27,14 +27,14 @@ async def measured(facts: list[Any], questions: list[Any]) -> dict[tuple[str, st
     embedder = embedding.Embedder()
     await embedder.open()
     vectors = np.stack([await embedder.passage(fact.text) for fact in facts])
-    words = stems.unpack([stems.pack(stems.stems(fact.text)) for fact in facts])
+    words = ranking.WordIndex(*stems.unpack([stems.pack(stems.stems(fact.text)) for fact in facts]))
     by_id = {fact.id: (index, fact.language) for index, fact in enumerate(facts)}
     hits: dict[tuple[str, str, str], list[bool]] = {}
     for question in questions:
         wanted, language = by_id[question.fact]
         vector = await embedder.question(question.text)
         assert vector is not None
-        said, near = ranking.bm25(stems.stems(question.text), *words), ranking.nearness(vector, vectors)
+        said, near = words.bm25(stems.stems(question.text)), ranking.nearness(vector, vectors)
         for way, score in zip(WAYS, (said, near, ranking.fuse(said, near)), strict=True):
             found = wanted in ranking.best(score, FOUND_MAX)
             hits.setdefault((way, question.language, language), []).append(found)

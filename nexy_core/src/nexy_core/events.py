@@ -128,12 +128,17 @@ class AudioChunk:
 
 @attrs.frozen
 class Recall:
-    """What is known that helps with ``text``? Answered by ``Exchange`` and ``Fact`` events."""
+    """What is known that helps with ``text``? Answered by ``Exchange`` and ``Fact`` events.
+
+    ``ahead``: the user is still speaking and ``text`` is what was heard so far. Nothing is read of the answer; it is
+    the moment to have at hand what the question will need. Cancelled when the question comes.
+    """
 
     hardware_id: str = attrs.field(repr=False)
     session_id: str
     text: str = attrs.field(repr=False)
     language: str = "en"
+    ahead: bool = False
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from nexy_core.events import (
     Interrupt,
     LiveTurn,
     QueryUsage,
+    Recall,
     Remember,
     Sentence,
     StoreUsage,
@@ -26,6 +27,8 @@ from nexy_core.streams import closing
 from nexy_core.trace import TraceRing, TurnTrace
 from nexy_core.turn import Stage, Turn
 
+_EXPECTING_MAX = 64
+
 
 @attrs.define(eq=False)
 class Workflows:
@@ -35,6 +38,7 @@ class Workflows:
     traces: TraceRing
     finished: Callable[[TurnTrace], None] = lambda _: None
     _background: dict[asyncio.Task[None], str] = attrs.field(factory=dict)
+    _expecting: dict[str, asyncio.Task[None]] = attrs.field(factory=dict)
     _usage: UsageTotals = attrs.field(factory=lambda: UsageTotals(0, 0, 0))
 
     def ready(self) -> bool:
@@ -64,6 +68,16 @@ class Workflows:
 
     # --- turns ----------------------------------------------------------------------------------
 
+    def expect(self, hardware_id: str, session_id: str, text: str) -> None:
+        """One look ahead a device at a time, few in all; it ends when the turn begins."""
+        memory = self.stage.host.get(Memory, hardware_id)
+        if memory is None or hardware_id in self._expecting or len(self._expecting) >= _EXPECTING_MAX:
+            return
+        ahead = Recall(hardware_id, session_id, text, ahead=True)
+        task = asyncio.create_task(self._hand_over(memory, ahead, Memory.role, limit="turn.recall_timeout_seconds"))
+        self._expecting[hardware_id] = task
+        task.add_done_callback(lambda _: self._expecting.pop(hardware_id))
+
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         """Run one turn; what was delivered is remembered whatever happens."""
         mask = self.stage.log.mask_id
@@ -74,6 +88,8 @@ class Workflows:
 
     async def _run(self, turn: Turn, trace: TurnTrace) -> None:
         whole = False
+        if (ahead := self._expecting.get(turn.commit.hardware_id)) is not None:
+            ahead.cancel()
         try:
             await self._remembered(turn.commit.hardware_id)
             await turn.run()
@@ -125,13 +141,18 @@ class Workflows:
             await asyncio.wait(pending, timeout=self.stage.settings.get("turn.recall_timeout_seconds", float))
 
     async def _hand_over(
-        self, part: Capability[RequestT, Any] | None, request: RequestT, role: str, trace: TurnTrace | None = None
+        self,
+        part: Capability[RequestT, Any] | None,
+        request: RequestT,
+        role: str,
+        trace: TurnTrace | None = None,
+        limit: str = "turn.remember_timeout_seconds",
     ) -> None:
-        """Have memory or the store keep something, in the background: what fails is said and holds nobody up."""
+        """Have memory or the store work in the background: what fails is said and holds nobody up."""
         if part is None:
             return
         try:
-            async with asyncio.timeout(self.stage.settings.get("turn.remember_timeout_seconds", float)):
+            async with asyncio.timeout(self.stage.settings.get(limit, float)):
                 async with closing(part.process(request)) as events:
                     async for _ in events:
                         pass
@@ -223,8 +244,8 @@ class Workflows:
 
     async def flush(self) -> None:
         """Wait until everything has been remembered and stored."""
-        while self._background:
-            await asyncio.wait(tuple(self._background))
+        while tasks := (*self._background, *self._expecting.values()):
+            await asyncio.wait(tasks)
 
     def _degrade(self, reason: str, part: str, trace: TurnTrace | None = None) -> None:
         ctx: dict[str, object] = {"part": part, "reason": reason}

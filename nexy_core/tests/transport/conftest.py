@@ -46,6 +46,7 @@ class Script:
 
     commits: list = attrs.field(factory=list)
     usage: list = attrs.field(factory=list)
+    expected: list = attrs.field(factory=list)
     ended: list = attrs.field(factory=list)
     hanging: asyncio.Event = attrs.field(factory=asyncio.Event)
     is_ready: bool = True
@@ -56,6 +57,9 @@ class Script:
 
     def speech_backlog_seconds(self):
         return self.backlog
+
+    def expect(self, hardware_id, session_id, text):
+        self.expected.append((hardware_id, session_id, text))
 
     async def turn(self, commit, output):
         self.commits.append(commit)

@@ -274,6 +274,8 @@ async def test_collect_is_accepted_and_fills_what_commit_lacks(running):
             messages, error = await all_of(stub.StreamAudio(iter([snapshot])))
             assert [message.end_message for message in messages] == ["COLLECT_ACCEPTED"]
             assert error is None
+        heard = ["what is", "what is the time", "what is the time"]
+        assert server.script.expected == [(DEVICE, session, text) for text in heard]
         messages, _ = await all_of(stub.StreamAudio(iter([commit("", session, phase=pb.REQUEST_PHASE_COMMIT)])))
         assert messages[0].text_chunk == "You said what is the time. "
         assert len(server.desk.collected) == 0
@@ -288,6 +290,7 @@ async def test_a_late_collect_does_not_disturb_the_running_turn(running):
         messages, _ = await all_of(stub.StreamAudio(iter([late])))
         assert messages[0].end_message == "COLLECT_ACCEPTED"
         assert len(server.desk.turns) == 1
+        assert server.script.expected == []
         call.cancel()
 
 

@@ -57,11 +57,38 @@ def test_export_and_import_round_trip_but_no_secrets(nexy, tmp_path):
     nexy("export", "--hardware-id", "A", "--out", str(out))
     data = json.loads(out.read_text())
     assert data["memories"] == [{"text": "my cat is called Bartholomew", "kind": "fact"}]
+    assert out.stat().st_mode & 0o777 == 0o600
     data["memories"].append({"text": "my password is swordfish", "kind": "fact"})
     data["turns"][0]["turn_id"] = "another"
     out.write_text(json.dumps(data))
     assert nexy("import", str(out), "--hardware-id", "C").output == "2 memories and turns taken in\n"
     assert json.loads(nexy("export", "--hardware-id", "C").output)["memories"] == data["memories"][:1]
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_user_who_changes_devices_takes_the_turns_along(nexy, tmp_path):
+    out = tmp_path / "out.json"
+    nexy("export", "--hardware-id", "A", "--out", str(out))
+    for _ in range(2):  # the second time changes nothing
+        assert nexy("import", str(out), "--hardware-id", "C").output == "2 memories and turns taken in\n"
+    before, after = (json.loads(nexy("export", "--hardware-id", device).output)["turns"] for device in "AC")
+    assert [turn["prompt"] for turn in after] == [turn["prompt"] for turn in before] != []
+
+
+def test_an_export_holds_what_was_superseded_and_when_something_was_erased(nexy, tmp_path, start):
+    async def talk():
+        async with start(storage__data_dir=str(tmp_path / "data"), memory__consent=True) as server:
+            await server.say("Remember that I like tea")
+            await server.say("Forget that")
+            await server.say("Remember that I live in Paris")
+            await server.say("Remember that I moved to Riga")
+
+    asyncio.run(talk())
+    data = json.loads(nexy("export", "--hardware-id", "A").output)
+    assert [each["text"] for each in data["memories"]] == ["I moved to Riga"]
+    assert data["superseded"] == ["I live in Paris"]
+    assert [(line["scope"], line["memories"], line["turns"]) for line in data["erasures"]] == [("last", 1, 1)]
+    assert "tea" not in str(data)
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,77 @@ async def test_one_bad_write_does_not_take_its_batch_with_it(start):
         results = await asyncio.gather(*good, database.write(bad), *[server.count(USAGE)], return_exceptions=True)
         assert [result for result in results if result == [Stored()]] == [[Stored()]] * 6
         assert await server.count(QueryUsage()) == [UsageTotals(6, 6, 6)]
+
+
+async def test_turns_and_counts_written_together_are_each_where_they_belong(start):
+    async with start(memory__consent=True) as server:
+        await asyncio.gather(
+            *(
+                server.say(f"talk {number}", device=f"d{number % 7}", session=f"s{number % 3}", turn=f"t{number}")
+                for number in range(200)
+            ),
+            *(server.count(StoreUsage("A", "s", "cli", f"m{number % 3}", number, 1)) for number in range(100)),
+            server.say("talk again", device="d0", session="s0", turn="t0"),
+        )
+        assert await server.rows("SELECT count(*), count(DISTINCT turn_id) FROM turns") == [(200, 200)]
+        assert await server.rows("SELECT count(*) FROM users") == [(7,)]
+        assert await server.rows("SELECT count(*) FROM sessions") == [(21,)]
+        misplaced = "SELECT 1 FROM turns t JOIN sessions s ON t.session_id = s.id WHERE t.user_id <> s.user_id"
+        assert await server.rows(misplaced) == []
+        sums = "SELECT model, reports, input_tokens FROM usage ORDER BY model"
+        assert await server.rows(sums) == [("m0", 34, 1683), ("m1", 33, 1617), ("m2", 33, 1650)]
+        for device in ("d1", "d6"):
+            said = await server.recall(device=device)
+            assert all(int(event.prompt.split()[1]) % 7 == int(device[1]) for event in said)
+
+
+async def test_what_waits_to_be_written_is_not_written_after_it_was_forgotten(start, tmp_path):
+    for order in ("Forget about Valparaiso", "Forget that", "Forget everything"):
+        folder = tmp_path / order.replace(" ", "")
+        settings = {"storage__data_dir": str(folder), "storage__write_timeout_seconds": 0.05, "memory__consent": True}
+        async with start(**settings) as server:
+            await server.say("hello", turn="t0")
+            with locked(folder), pytest.raises(Degraded):
+                await server.say("I live in Valparaiso", turn="t1")
+            await server.say(order, turn="t2")
+            await until(lambda server=server: server.memory.status().figures["parked"] == 0)
+            assert ("t1",) not in await server.rows("SELECT turn_id FROM turns")
+
+
+async def test_an_erasure_made_good_later_cleans_the_files_too(start, tmp_path, traces):
+    async with start(memory__consent=True, storage__write_timeout_seconds=0.05) as server:
+        await server.say("Remember that my cat is called Bartholomew")
+        with locked(tmp_path), pytest.raises(Degraded):
+            await server.say("Forget everything")
+        assert traces("Bartholomew")
+        await until(lambda: not traces("Bartholomew"))
+
+
+async def test_what_is_under_way_when_it_is_forgotten_is_not_written_after_it(start, tmp_path):
+    async with start(memory__consent=True, storage__write_timeout_seconds=0.3) as server:
+        await server.say("hello", turn="t0")
+        with locked(tmp_path):
+            said = asyncio.ensure_future(server.say("I live in Valparaiso", turn="t1"))
+            await asyncio.sleep(0)
+            forgotten = asyncio.ensure_future(server.say("Forget about Valparaiso", turn="t2"))
+            await asyncio.wait([said])
+        await asyncio.wait([forgotten])
+        await until(lambda: server.memory.status().figures["parked"] == 0)
+        assert await server.rows("SELECT turn_id FROM turns") == [("t0",)]
+
+
+async def test_a_turn_or_an_erasure_is_not_lost_when_nobody_waits_for_it_any_more(start, tmp_path):
+    async with start(memory__consent=True, storage__write_timeout_seconds=0.2) as server:
+        await server.say("hello", turn="t0", device="B")
+        with locked(tmp_path):
+            tasks = [
+                asyncio.ensure_future(server.say("talk", turn="t1")),
+                asyncio.ensure_future(server.say("Forget everything", device="B")),
+            ]
+            await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await until(lambda: server.memory.status().figures["parked"] == 2)
+        await until(lambda: server.memory.status().figures["parked"] == 0)
+        assert await server.rows("SELECT turn_id FROM turns") == [("t1",)]

@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 from nexy_memory import engines, models
@@ -59,6 +60,39 @@ def test_every_step_goes_forward_and_back_with_data_in_the_tables(opened):
     assert runner.up() == steps
     assert columns(opened.db) == before
     assert engines.migrate(opened) == []
+
+
+RELEASED = Path(__file__).parent / "schemas"
+
+
+def schema_text(db):
+    rows = db.execute_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'schema_m%'")
+    return "\n".join(sorted(f"{sql};" for (sql,) in rows)) + "\n"
+
+
+@pytest.mark.parametrize("released", sorted(RELEASED.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_released_step_still_makes_the_schema_it_was_released_with(opened, released):
+    Runner(opened.db, str(MIGRATIONS)).up(released.stem)
+    assert schema_text(opened.db) == released.read_text()
+
+
+def test_every_step_has_its_schema_on_record():
+    steps = {path.stem for path in MIGRATIONS.glob("0*.py")}
+    assert {path.stem for path in RELEASED.glob("*.sql")} == steps
+
+
+@pytest.mark.parametrize("released", sorted(path.stem for path in MIGRATIONS.glob("0*.py")))
+@BOTH
+async def test_a_server_of_today_starts_on_every_released_schema_and_keeps_its_data(opened, start, released):
+    Runner(opened.db, str(MIGRATIONS)).up(released)
+    insert = (
+        "INSERT INTO usage (day, source, model, reports, input_tokens, output_tokens) VALUES (1, 'cli', 'm', 2, 3, 4)"
+    )
+    opened.db.execute_sql(insert)
+    opened.db.close()
+    opened.release()
+    async with start() as server:
+        assert await server.count(QueryUsage()) == [UsageTotals(2, 3, 4)]
 
 
 @BOTH

@@ -94,7 +94,12 @@ class Memories(RuleBasedStateMachine):
         self.loop.close()
 
 
-def test_memories_as_a_state_machine(tmp_path_factory):
+EFFORT = [pytest.param(8, 15, id="short"), pytest.param(40, 30, id="long", marks=pytest.mark.long)]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("examples", "steps"), EFFORT)
+def test_memories_as_a_state_machine(tmp_path_factory, examples, steps):
     from importlib import util
     from pathlib import Path
 
@@ -110,7 +115,7 @@ def test_memories_as_a_state_machine(tmp_path_factory):
 
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(Machine, settings=effort(max_examples=8, stateful_step_count=15, deadline=None))
+    run_state_machine_as_test(Machine, settings=effort(max_examples=examples, stateful_step_count=steps, deadline=None))
 
 
 async def mixed_operations(start, count, users):
@@ -147,6 +152,14 @@ async def test_no_row_of_another_user(start):
     foreign, seen = await mixed_operations(start, 1_000, 20)
     assert foreign == 0
     assert seen > 500
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_no_row_of_another_user_on_postgresql_either(start):
+    foreign, seen = await mixed_operations(start, 3_000, 50)
+    assert foreign == 0
+    assert seen > 1_500
 
 
 @pytest.mark.long

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 from nexy_memory import models
-from nexy_memory.recollection import NOTICE
+from nexy_memory.recalling import NOTICE
 
-from nexy_core import Exchange, Fact, Forget, Forgotten, Health
+from nexy_core import Exchange, Fact, Forget, Forgotten, Health, Recall
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 
@@ -150,6 +150,75 @@ async def test_a_late_database_takes_nothing_from_the_conversation(start, caplog
         assert [(record.decision, record.ctx) for record in caplog.records] == [("degrade", {"reason": "recall_late"})]
         gate.set()
         await blocked
+
+
+async def test_only_one_turn_waits_for_a_database_that_does_not_answer(start):
+    async with start(memory__consent=True, memory__recall_timeout_ms=3_600_000, storage__readers=1) as server:
+        await server.say("one")
+        gate, loop = asyncio.Event(), asyncio.get_running_loop()
+        started = asyncio.Event()
+
+        def hang(_db):
+            loop.call_soon_threadsafe(started.set)
+            asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(timeout=30)
+
+        first = asyncio.ensure_future(server.store._database.read(hang))
+        await started.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        async with asyncio.timeout(20):
+            assert [event.prompt for event in await server.recall("what")] == ["one"]
+        gate.set()
+        await server.rows("SELECT 1")
+        await server.say("Remember that I like tea")
+        assert await server.facts("tea") == ["I like tea"]  # it is waited for again
+
+
+async def test_what_another_server_writes_is_known_at_the_next_question(start):
+    async with start(memory__consent=True) as server, start(memory__consent=True) as other:
+        await server.say("Remember that I live in Paris")
+        assert await server.facts("where do I live") == ["I live in Paris"]
+        await other.say("Remember that I moved to Riga", turn="o1")
+        assert await server.facts("where do I live, moved") == ["I moved to Riga"]
+        await other.say("Remember that my cat is called Bob", turn="o2")
+        assert await server.facts("what is my cat called") == ["my cat is called Bob"]
+        await other.say("Forget about Bob")
+        await other.say("Remember that my cat is called Tom", turn="o3")  # SQLite gives it the number Bob's had
+        assert await server.facts("what is my cat called") == ["my cat is called Tom"]
+        await other.ask(Forget("A"))
+        assert await server.facts("what is my cat called, where do I live") == []
+
+
+async def test_a_memory_past_its_time_is_not_recalled_though_it_is_still_there(start):
+    async with start(memory__consent=True) as server:
+        await server.say("Remember that I like tea")
+        assert await server.facts("tea") == ["I like tea"]
+        late = models.Memory.update(expires_at=1.0)
+        await server.store._database.write(late.execute)
+        server.memory._work._facts._shelves.clear()
+        assert await server.facts("tea") == []
+        assert await server.facts("What do you know about me?") == []
+        assert await server.rows("SELECT count(*) FROM memories") == [(1,)]
+
+
+async def test_looking_ahead_says_nothing_and_the_question_then_finds_everything(start):
+    async with start(memory__consent=True) as server:
+        await server.say("Remember that my cat is called Bob", "Fine.")
+        assert await server.ask(Recall("A", "s1", "what is my", ahead=True)) == []
+        assert await server.facts("what is my cat called") == ["my cat is called Bob"]
+        assert await server.ask(Recall("A", "s1", "Forget everything", ahead=True)) == []
+        assert await server.facts("what is my cat called") == ["my cat is called Bob"]  # nobody has said it yet
+        await server.say("Forget everything")
+        assert await server.facts("what is my cat called") == []
+
+
+async def test_odd_characters_neither_lose_a_turn_nor_its_neighbours(start):
+    async with start(memory__consent=True) as server:
+        odd = ["nul \0 here", "half \ud800 pair", "line\nbreak\u2028"]
+        await asyncio.gather(*(server.say(text, text, turn=f"t{number}") for number, text in enumerate(odd)))
+        await server.say("Remember that I like\0 tea", turn="t9")
+        assert await server.rows("SELECT turn_id FROM turns ORDER BY turn_id") == [("t0",), ("t1",), ("t2",), ("t9",)]
+        assert await server.facts("tea") == ["I like tea"]
 
 
 async def test_settings_budget_of_zero_means_nothing(start):

@@ -29,6 +29,15 @@ def test_what_a_user_had_remembered_cannot_leave_its_line(text):
     assert not data.lower().startswith(("system:", "assistant:"))
 
 
+async def test_what_is_recalled_of_them_is_lines_of_data(start):
+    async with start(memory__consent=True, memory__facts_max=50, memory__facts_tokens=10_000) as server:
+        for number, text in enumerate(INJECTIONS):
+            await server.say(f"Remember that {text}", turn=f"t{number}")
+        told = await server.facts("What do you know about me?")
+        assert len(told) == len(INJECTIONS)
+        assert all(text == as_data(text) and text.isprintable() for text in told)
+
+
 def test_ordinary_text_is_left_alone():
     text = "Мою кошку зовут «Муся», ей 5 лет — она ест <3 раза в день & спит 👩‍👧"
     assert as_data(text) == text

@@ -143,6 +143,14 @@ class TurnHarness:
         result.notes = list(self._traces.recent()[0].notes)
         return result
 
+    def hear(self, text: str, *, session_id: str = "", hardware_id: str = DEVICE) -> None:
+        """The user is still speaking, so far ``text``: memory may look ahead."""
+        self._workflows.expect(hardware_id, session_id, text)
+
+    async def remembered(self) -> None:
+        """Wait until memory and store have what the turns so far left for them."""
+        await self._workflows.flush()
+
     def _environ(self, module: str, folder: Path) -> dict[str, str]:
         values = {"plugins.modules": f'["harness={module}:plugin"]', "plugins.required": "[]"}
         values |= {f"plugins.{point.name}.enabled": "false" for point in importlib.metadata.entry_points(group=GROUP)}

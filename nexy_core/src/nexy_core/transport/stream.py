@@ -164,7 +164,9 @@ class StreamCall:
         requests.screenshot_size(message.screenshot, desk.settings)
         text = message.chunk_text[: desk.settings.get("backpressure.max_prompt_chars", int)]
         screen = (message.screen_width, message.screen_height)
-        desk.collected.update((device, session), now, message.chunk_seq, text, message.screenshot, screen)
+        collected = desk.collected.update((device, session), now, message.chunk_seq, text, message.screenshot, screen)
+        if collected.text and not desk.turns.of_device(device):
+            desk.orchestrator.expect(device, session, collected.text)
         desk.trim_collected(now)
         if self._turn is not None and self.output is not None:
             await self.output.accepted()

@@ -1,6 +1,7 @@
 """What an operator does with users' data: look, hand over, take in, erase."""
 
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -55,16 +56,19 @@ class Admin:
     async def export(self, key: str) -> dict[str, Any]:
         """Everything kept of a user, as JSON."""
         known = await self.memories(key)
+        erasures = await self.database.read(lambda db: erase.log_of(db, key))
         turns = await self.database.read(lambda db: rows.last_turns(db, key, since=0, limit=_ALL_TURNS))
         return {
             "format": FORMAT,
             "consent": await self.database.read(lambda db: rows.consent(db, key)),
             "memories": [{"text": memory.text, "kind": memory.kind} for memory in known],
+            "superseded": await self.database.read(lambda db: memories.superseded(db, key)),
             "turns": [
                 {**attrs.asdict(turn.exchange), "session_id": turn.session_id, "turn_id": turn.turn_id,
                  "generation": turn.generation, "at": turn.at}
                 for turn in turns
             ],
+            "erasures": [dict(zip(("scope", "memories", "turns", "at"), line, strict=True)) for line in erasures],
         }  # fmt: skip
 
     async def take_in(self, key: str, data: Mapping[str, Any]) -> int:
@@ -90,7 +94,7 @@ class Admin:
             for new in news:
                 memories.add(db, key, new, memories_max=memories_max)
             for turn in turns:
-                rows.add_turn(db, key, turn, "")
+                rows.AddTurn.together(db, [rows.AddTurn(key, _own(db, key, turn), "")])
 
         await self.database.write(job)
         return len(news) + len(turns)
@@ -98,7 +102,7 @@ class Admin:
     async def forget(self, key: str, text: str) -> int:
         """Erase a user, or what says ``text``; returns how many memories and turns went."""
         at = now()
-        erased = await self.database.write(
+        erased: erase.Erased = await self.database.write(
             lambda db: erase.matching(db, key, text, at) if text else erase.everything(db, key, at)
         )
         await self.database.scrub()
@@ -128,6 +132,14 @@ def _turn(each: Mapping[str, Any]) -> Remembered:
     return Remembered(
         exchange, str(each["session_id"]), str(each["turn_id"]), int(each["generation"]), float(each["at"])
     )
+
+
+def _own(db: Any, key: str, turn: Remembered) -> Remembered:
+    """``turn`` under an id of the user's own, where the turn it was exported from is still kept of another user."""
+    others = Turn.select(Turn.id).join(User, on=(Turn.user == User.id))
+    if not others.where((Turn.turn_id == turn.turn_id) & (User.key != key)).exists(db):
+        return turn
+    return attrs.evolve(turn, turn_id=hashlib.sha256(f"{key} {turn.turn_id}".encode()).hexdigest())
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nexy_memory.admin import Admin
 
 T = TypeVar("T")
+_PRIVATE_FILE = 0o600
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _HARDWARE_ID = click.option("--hardware-id", default="", help="The device's id, as its client sends it.")
 _USER = click.option("--user", default="", help="Or the user key that `nexy memory list` shows.")
@@ -84,8 +86,14 @@ def export(context: click.Context, hardware_id: str, user: str, out: Path | None
     if out is None:
         click.echo(text)
     else:
-        out.write_text(text + "\n", encoding="utf-8")
+        _write_private(out, text + "\n")
         click.echo(f"{len(data['memories'])} memories and {len(data['turns'])} turns written to {out}")
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE_FILE), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), _PRIVATE_FILE)
+        file.write(text)
 
 
 @memory.command("import")

@@ -6,29 +6,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import attrs
 import peewee
 
 from nexy_core import NexyError, Unavailable
 from nexy_memory import failures
 from nexy_memory.engines import Engine, migrate
+from nexy_memory.jobs import AnyJob, Job, Write, parts
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _WAKE_AT_ONCE = 16
-_BREATH_EVERY = 4
 _BREATH_SECONDS = 0.00002
-Job = Callable[[Any], T]
-"""Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
-
-
-@attrs.define(eq=False)
-class _Write:
-    job: Job[Any]
-    future: asyncio.Future[Any]
 
 
 class Database:
@@ -44,8 +35,9 @@ class Database:
         self.failure: NexyError | None = None
         self._queue_max, self._batch_max = queue_max, batch_max
         self._readers_max = readers
-        self._queue: deque[_Write] = deque()
+        self._queue: deque[Write] = deque()
         self._wake = threading.Condition()
+        self._overdue: set[Future[Any]] = set()
         self._users: set[object] = set()
         self._opening = asyncio.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -116,7 +108,19 @@ class Database:
         """Run ``job`` on a reader."""
         if self._pool is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._guarded, job)
+        reading = self._pool.submit(self._guarded, job)
+        try:
+            return await asyncio.wrap_future(reading)
+        except asyncio.CancelledError:
+            if reading.running():
+                self._overdue.add(reading)
+                reading.add_done_callback(self._overdue.discard)
+            raise
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a read that nobody waits for any more is still under way: the database does not answer now."""
+        return bool(self._overdue)
 
     def _guarded(self, job: Job[T]) -> T:
         try:
@@ -125,18 +129,20 @@ class Database:
             self.engine.db.close()
             raise failures.translate(error) from error
 
-    async def write(self, job: Job[T]) -> T:
-        """Run ``job`` in a transaction shared with others; returns when that is on the disk."""
+    async def write(self, job: AnyJob, settled: Callable[[Any], None] | None = None) -> Any:
+        """Run ``job`` in a transaction shared with others; returns when that is on the disk.
+
+        ``settled`` is told the result or the error though whoever waits has gone away.
+        """
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
-        write = _Write(job, asyncio.get_running_loop().create_future())
+        write = Write(job, asyncio.get_running_loop().create_future(), settled)
         with self._wake:
             if len(self._queue) >= self._queue_max:
                 raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
             self._queue.append(write)
             self._wake.notify()
-        result: T = await write.future
-        return result
+        return await write.future
 
     @property
     def waiting(self) -> int:
@@ -156,14 +162,14 @@ class Database:
             self._commit(batch)
         self.engine.db.close()
 
-    def _take(self) -> list[_Write]:
+    def _take(self) -> list[Write]:
         with self._wake:
             while not self._queue and not self._stopping:
                 self._wake.wait()
             count = min(len(self._queue), self._batch_max)
             return [self._queue.popleft() for _ in range(count)]
 
-    def _commit(self, batch: list[_Write]) -> None:
+    def _commit(self, batch: list[Write]) -> None:
         try:
             results = self._transact(batch)
         except Exception as error:  # noqa: BLE001  # whatever a job raised is handed to who asked for it
@@ -173,17 +179,22 @@ class Database:
         self.failure = None
         self._settle(batch, results)
 
-    def _transact(self, batch: list[_Write]) -> list[Any]:
+    def _transact(self, batch: list[Write]) -> list[Any]:
+        results: list[Any] = []
         with self.engine.transaction():
-            return [self._run_job(number, write) for number, write in enumerate(batch)]
+            for part in parts(batch):
+                if results:  # a breath, or the loop would get the interpreter back only every 5 ms
+                    time.sleep(_BREATH_SECONDS)
+                results += self._do(part)
+        return results
 
-    def _run_job(self, number: int, write: _Write) -> Any:
-        """One job; now and then a breath, or the loop would get the interpreter back only every 5 ms."""
-        if number % _BREATH_EVERY == _BREATH_EVERY - 1:
-            time.sleep(_BREATH_SECONDS)
-        return write.job(self.engine.db)
+    def _do(self, jobs: list[AnyJob]) -> list[Any]:
+        first = jobs[0]
+        if callable(first):
+            return [job(self.engine.db) for job in jobs if callable(job)]
+        return first.together(self.engine.db, jobs)
 
-    def _failed(self, batch: list[_Write], error: Exception) -> None:
+    def _failed(self, batch: list[Write], error: Exception) -> None:
         if len(batch) > 1 and not failures.is_systemic(error):
             for write in batch:  # one bad write must not take the others with it
                 self._commit([write])
@@ -195,18 +206,21 @@ class Database:
         self._settle(batch, [translated] * len(batch))
 
     @staticmethod
-    def _settle(batch: list[_Write], results: list[Any]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    def _settle(batch: list[Write], results: list[Any]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Write, Any]]] = {}
         for write, result in zip(batch, results, strict=True):
-            by_loop.setdefault(write.future.get_loop(), []).append((write.future, result))
+            by_loop.setdefault(write.future.get_loop(), []).append((write, result))
         for loop, pairs in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(pairs: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(pairs: Sequence[tuple[Write, Any]]) -> None:
     """A few at a time: each wakes a task, and hundreds in one turn of the loop would make everybody else late."""
-    for future, result in pairs[:_WAKE_AT_ONCE]:
+    for write, result in pairs[:_WAKE_AT_ONCE]:
+        if write.settled is not None:
+            write.settled(result)
+        future = write.future
         if future.done():
             continue
         if isinstance(result, NexyError):

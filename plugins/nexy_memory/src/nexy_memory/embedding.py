@@ -61,16 +61,28 @@ class Embedder:
         The last ones asked are kept, by the hash of their text. Work once begun goes on when the asker gives up:
         the next question of a user who is still speaking is often the same.
         """
+        waiting = self._begin(text)
+        return await asyncio.shield(waiting) if waiting is not None else None
+
+    def ask_ahead(self, text: str) -> None:
+        """Begin with a question that may come; not while another is under way: that one is asked already."""
+        if not self._waiting():
+            self._begin(text)
+
+    def _begin(self, text: str) -> asyncio.Future[Floats] | None:
         name = hashlib.sha256(text.encode(errors="replace")).digest()
         vector = self._questions.get(name)
         if vector is None or (vector.done() and (vector.cancelled() or vector.exception())):
-            if sum(not waiting.done() for waiting in self._questions.values()) >= _WAITING_MAX:
+            if self._waiting() >= _WAITING_MAX:
                 return None
             vector = self._questions[name] = self._submit(QUESTION, text)
             while len(self._questions) > _CACHED_QUESTIONS_MAX:
                 self._questions.popitem(last=False)
         self._questions.move_to_end(name)
-        return await asyncio.shield(vector)
+        return vector
+
+    def _waiting(self) -> int:
+        return sum(not vector.done() for vector in self._questions.values())
 
     async def passage(self, text: str) -> Floats:
         """``[dims] float32``, unit length, for a text that is to be found."""

@@ -117,6 +117,12 @@ def newest_line(db: Any) -> int:
     return int(rows[0][0]) if len(rows) else 0
 
 
+def log_of(db: Any, key: str) -> list[tuple[str, int, int, float]]:
+    """The user's lines of the erasure log: scope, memories, turns, when."""
+    query = Erasure.select(Erasure.scope, Erasure.memories, Erasure.turns, Erasure.at).where(Erasure.user_key == key)
+    return list(query.order_by(Erasure.id).tuples().execute(db))
+
+
 def lines_after(db: Any, line: int) -> list[tuple[int, str]]:
     """What was erased since ``line``: line and user key."""
     query = Erasure.select(Erasure.id, Erasure.user_key).where(Erasure.id > line).order_by(Erasure.id)

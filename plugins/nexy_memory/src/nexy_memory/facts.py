@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from nexy_core import Fact, LiveSettings, Unavailable
-from nexy_memory import embedding, memories, quoting, ranking, slots, stems
+from nexy_memory import embedding, memories, quoting, shelves, slots, stems
 from nexy_memory.commands import Ask, Command
 from nexy_memory.database import Database, now
 from nexy_memory.embedding import Embedder
 from nexy_memory.ranking import Floats
 from nexy_memory.recent import estimate_tokens
+from nexy_memory.shelves import Shelf, Shelves
 
 log = logging.getLogger(__name__)
 _DAY_SECONDS = 86_400.0
@@ -27,6 +29,7 @@ class Facts:
         self._settings = settings
         self._database = database
         self._embedder = embedder
+        self._shelves = Shelves()
 
     async def recall(self, user: str, text: str, command: Command) -> list[Fact]:
         """What helps to answer ``text``, best first, within the budgets."""
@@ -34,13 +37,29 @@ class Facts:
         vector = None if command.ask is Ask.OVERVIEW else await self._question(text)
         limit = self._settings.get("memory.facts_max", int)
 
-        def job(db: object) -> list[str]:
-            known = memories.known(db, user, now())
+        def choose(shelf: Shelf) -> list[str]:
             if command.ask is Ask.OVERVIEW:
-                return [memory.text for memory in known[: -limit - 1 : -1]]
-            return [known[index].text for index in rank(known, text, vector, limit)]
+                return shelf.newest(limit, now())
+            return shelf.ranked(text, vector, limit, now())
 
-        return self._within_budget(await self._database.read(job))
+        return self._within_budget(await self._from_shelf(user, choose))
+
+    async def get_ready(self, user: str, text: str) -> None:
+        """Before ``text`` is asked, perhaps in these words: have the model at work on it and the rows at hand."""
+        if self._embedder is not None:
+            self._embedder.ask_ahead(text[:_QUESTION_CHARS_MAX])
+        await self._from_shelf(user, lambda _shelf: [])
+
+    async def _from_shelf(self, user: str, choose: Callable[[Shelf], list[str]]) -> list[str]:
+        kept, epoch = self._shelves.get(user), self._shelves.epoch
+
+        def job(db: object) -> tuple[Shelf, list[str]]:
+            shelf = shelves.fetch(db, user, kept, now(), semantic=self._embedder is not None)
+            return shelf, choose(shelf)
+
+        shelf, texts = await self._database.read(job)
+        self._shelves.put(user, shelf, epoch)
+        return texts
 
     async def _question(self, text: str) -> Floats | None:
         if self._embedder is None:
@@ -94,23 +113,21 @@ class Facts:
             await self._database.write(
                 partial(memories.set_embedding, row_id=row_id, embedding=await self._packed(text))
             )
+        if rows:
+            self._shelves.clear()
         return len(rows)
 
     def by_words_alone(self) -> None:
         """Go on without the model."""
         self._embedder = None
 
-    def forget_questions(self) -> None:
-        """Drop what is kept of earlier questions."""
+    def forget(self, user: str) -> None:
+        """Drop what is kept of earlier questions and words, anybody's, and of the user's memories."""
+        self._shelves.drop(user)
+        stems.forget_words()
         if self._embedder is not None:
             self._embedder.forget()
 
-
-def rank(known: list[memories.Known], text: str, vector: Floats | None, limit: int) -> list[int]:
-    """Indices into ``known``, best first."""
-    if not known:
-        return []
-    scores = [ranking.bm25(stems.stems(text), *stems.unpack([memory.stems for memory in known]))]
-    if vector is not None:
-        scores.append(ranking.nearness(vector, embedding.unpack([memory.embedding for memory in known])))
-    return ranking.best(ranking.fuse(*scores), limit)
+    def expire(self) -> None:
+        """Drop what has not been asked for lately."""
+        self._shelves.expire(now())

@@ -41,8 +41,9 @@ class Forgetting:
 
     async def follow(self) -> None:
         """Drop from process memory the users that another process erased."""
-        if not len(self._parked):
+        if self._pending and not len(self._parked):
             self._pending.clear()
+            self._housekeeping.scrub_due = True
         for line, user in await self._database.read(lambda db: erase.lines_after(db, self._seen)):
             self._seen = line
             if line in self._own:
@@ -50,7 +51,7 @@ class Forgetting:
             else:
                 self._recent.forget(user)
                 self._consents.drop(user)
-                self._facts.forget_questions()
+                self._facts.forget(user)
 
     async def carry_out(self, user: str, command: Command) -> int:
         """Erase what ``command`` says; returns how many memories and turns went.
@@ -59,11 +60,11 @@ class Forgetting:
         """
         turn_ids = self._drop_recent(user, command)
         self._consents.drop(user)
-        self._facts.forget_questions()
+        self._facts.forget(user)
         if command.ask in {Ask.FORGET_ALL, Ask.REFUSE}:
             self._parked.forget(user)
         self._pending.add(user)
-        erased: Erased = await self._parked.write(user, lambda db: _erase(db, user, command, turn_ids))
+        erased: Erased = await self._parked.write_last(user, lambda db: _erase(db, user, command, turn_ids))
         self._pending.discard(user)
         self._consents.drop(user)
         self._own.add(erased.log_id)

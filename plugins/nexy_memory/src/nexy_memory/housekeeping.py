@@ -60,7 +60,7 @@ class Housekeeping:
 
     async def retain(self) -> int:
         """Delete what is past its time; returns how many rows went."""
-        gone = await self._database.write(self._expire)
+        gone: int = await self._database.write(self._expire)
         if gone:
             self.scrub_due = True
             log.info("old data deleted", extra={"decision": "complete", "ctx": {"rows": gone}})

@@ -1,6 +1,5 @@
 """The key that turns a hardware_id into a user key. Without it, stored rows name no device."""
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -48,4 +47,4 @@ def _create(path: Path) -> None:
 
 def user_key(key: bytes, hardware_id: str) -> str:
     """The name under which a device's data is kept."""
-    return hmac.new(key, hardware_id.encode(errors="replace"), hashlib.sha256).hexdigest()[:_KEY_BYTES]
+    return hmac.digest(key, hardware_id.encode(errors="replace"), "sha256").hex()[:_KEY_BYTES]

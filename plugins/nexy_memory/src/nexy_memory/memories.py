@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from nexy_memory.models import Memory
+from nexy_memory.models import Memory, User
 from nexy_memory.rows import run, user_id
 
 FACT, EXTRACTED, SUMMARY = "fact", "extracted", "summary"
@@ -25,25 +25,61 @@ class NewMemory:
 
 
 class Known(NamedTuple):
-    """One that holds now. A tuple: hundreds are made for every question."""
+    """One that holds now."""
 
-    id: int
     text: str
     kind: str
-    slot: str
+
+
+class Shelved(NamedTuple):
+    """One as it is ranked. A tuple: hundreds are made for a question."""
+
+    text: str
     stems: bytes
+    expires_at: float | None
     embedding: bytes | None
 
 
+Mark = tuple[object, ...]
+"""Changes with every memory of a user that is added, superseded or deleted."""
+
 _KNOWN = (
-    "SELECT m.id, m.text, m.kind, m.slot, m.stems, m.embedding FROM memories m JOIN users u ON m.user_id = u.id "
+    "SELECT m.text, m.kind FROM memories m JOIN users u ON m.user_id = u.id "
     "WHERE u.key = ? AND m.superseded_by IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) ORDER BY m.id"
+)
+_SHELVED = (
+    "SELECT m.text, m.stems, m.expires_at, CASE WHEN ? = 1 THEN m.embedding END FROM memories m "
+    "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL ORDER BY m.id"
+)
+# An index answers it. SQLite may give the number of a deleted newest row again, but never at the same moment.
+_MARK = (
+    "SELECT (SELECT COUNT(*) FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL), "
+    "(SELECT m.id FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL ORDER BY m.id DESC LIMIT 1), "
+    "(SELECT m.created_at FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL "
+    "ORDER BY m.id DESC LIMIT 1) FROM users u WHERE u.key = ?"
 )
 
 
 def known(db: Any, key: str, now: float) -> list[Known]:
     """What holds for the user now, oldest first: neither superseded nor expired."""
     return list(map(Known._make, run(db, _KNOWN, key, now).fetchall()))
+
+
+def superseded(db: Any, key: str) -> list[str]:
+    """What a newer one took the place of, and retention has not yet deleted."""
+    query = Memory.select(Memory.text).join(User, on=(Memory.user == User.id))
+    rows = query.where((User.key == key) & Memory.superseded_by.is_null(False)).order_by(Memory.id).tuples()
+    return [text for (text,) in rows.execute(db)]
+
+
+def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
+    """What is not superseded, oldest first; the embeddings only where they are asked for."""
+    return list(map(Shelved._make, run(db, _SHELVED, int(semantic), key).fetchall()))
+
+
+def mark(db: Any, key: str) -> Mark:
+    """The mark of what ``shelved`` would give; much cheaper."""
+    return tuple(run(db, _MARK, key).fetchone() or ())
 
 
 def add(db: Any, key: str, new: NewMemory, *, memories_max: int) -> None:

@@ -1,14 +1,17 @@
 """Writes that could not be made, kept for later: bounded, and honest about what it drops."""
 
+import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import Any
 
 import attrs
 
 from nexy_core import Unavailable
 from nexy_memory import failures
-from nexy_memory.database import Database, Job
+from nexy_memory.database import Database
+from nexy_memory.jobs import AnyJob
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +23,54 @@ class Parked:
     database: Database
     limit: int
     dropped: int = 0
-    _jobs: deque[tuple[str, Job[Any]]] = attrs.field(factory=deque, init=False)
+    _jobs: deque[tuple[str, AnyJob]] = attrs.field(factory=deque, init=False)
+    _under_way: dict[str, int] = attrs.field(factory=dict, init=False)
+    _moved: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _last: set[asyncio.Task[Any]] = attrs.field(factory=set, init=False)
 
-    async def write(self, user: str, job: Job[Any]) -> Any:
-        """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same."""
+    async def write(self, user: str, job: AnyJob) -> Any:
+        """Write now; what fails for a passing reason is kept for ``flush``, and the failure raised all the same.
+
+        It is written or kept though whoever asked goes away.
+        """
+        self._under_way[user] = self._under_way.get(user, 0) + 1
         try:
-            return await self.database.write(job)
+            return await self.database.write(job, partial(self._settled, user, job))
         except Unavailable as error:
-            if error.reason in failures.RETRYABLE:
-                self._keep(user, job, error.reason)
+            if error.reason in {failures.BUSY, failures.CLOSED}:  # it has not even begun
+                self._settled(user, job, error)
             raise
 
-    def _keep(self, user: str, job: Job[Any], reason: str) -> None:
+    def _settled(self, user: str, job: AnyJob, result: object) -> None:
+        left = self._under_way[user] - 1
+        if left:
+            self._under_way[user] = left
+        else:
+            del self._under_way[user]
+            self._moved.set()
+        self._failed(user, job, result)
+
+    def _failed(self, user: str, job: AnyJob, result: object) -> None:
+        if isinstance(result, Unavailable) and result.reason in failures.RETRYABLE:
+            self._keep(user, job, result.reason)
+
+    async def write_last(self, user: str, job: AnyJob) -> Any:
+        """As ``write``, after all of the user that is under way or kept: what it erases must not come after it."""
+        task = asyncio.create_task(self._write_last(user, job))
+        self._last.add(task)
+        task.add_done_callback(self._last.discard)
+        return await asyncio.shield(task)
+
+    async def _write_last(self, user: str, job: AnyJob) -> Any:
+        while user in self._under_way:
+            self._moved.clear()
+            await self._moved.wait()
+        if any(name == user for name, _ in self._jobs) and not await self.flush():
+            self._keep(user, job, failures.LOCKED)
+            raise Unavailable("The database cannot be written yet.", reason=failures.LOCKED)
+        return await self.write(user, job)
+
+    def _keep(self, user: str, job: AnyJob, reason: str) -> None:
         self._jobs.append((user, job))
         if len(self._jobs) > self.limit:
             self._jobs.popleft()
@@ -66,6 +105,7 @@ class Parked:
 
     async def close(self) -> None:
         """One last try."""
+        await asyncio.gather(*self._last, return_exceptions=True)
         if self._jobs and not await self.flush():
             self._drop(len(self._jobs), "shutdown")
             self._jobs.clear()

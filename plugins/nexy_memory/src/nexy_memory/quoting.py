@@ -15,7 +15,8 @@ _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def as_data(text: str) -> str:
     """One line, at most ``FACT_CHARS_MAX`` characters, free of control characters and chat markup."""
-    line = " ".join("".join(_plain(letter) for letter in unicodedata.normalize("NFC", text)).split())
+    text = unicodedata.normalize("NFC", text)
+    line = " ".join((text if text.isprintable() else "".join(map(_plain, text))).split())
     before = ""
     while before != line:  # what is left after a cut must not make new markup
         before, line = line, " ".join(_MARKUP.sub(" ", line).split())

@@ -13,23 +13,32 @@ _NEAR_MIN = 0.15
 """Below it two texts have nothing to do with each other: 98 of 100 questions of the retrieval set lie above."""
 
 
-def bm25(question: Stems, documents: Stems, lengths: npt.NDArray[np.intp]) -> Floats:
-    """``[documents]`` scores, 0 for a document that shares no stem with the question.
+class WordIndex:
+    """Which documents hold which stem, and how often.
 
-    ``documents`` are the stems of all of them, one after another; ``lengths`` says how many belong to each.
+    ``stems`` are those of all documents, one after another; ``lengths`` says how many belong to each.
     """
-    count = len(lengths)
-    if not len(documents):
-        return np.zeros(count, dtype=np.float32)
-    owner = np.repeat(np.arange(count), lengths)
-    norm = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * lengths / lengths.mean())
-    scores = np.zeros(count, dtype=np.float32)
-    for stem in np.unique(question):
-        frequency = np.bincount(owner[documents == stem], minlength=count).astype(np.float32)
-        holders = np.count_nonzero(frequency)
-        rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
-        scores += rarity * frequency * (_SATURATION + 1) / (frequency + norm)
-    return scores
+
+    def __init__(self, stems: Stems, lengths: npt.NDArray[np.intp]) -> None:
+        order = np.argsort(stems)
+        self._stems = stems[order]
+        self._owners = np.repeat(np.arange(len(lengths)), lengths)[order]
+        mean = max(float(lengths.mean()), 1.0) if len(lengths) else 1.0
+        self._norm = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * lengths / mean)
+
+    def bm25(self, question: Stems) -> Floats:
+        """``[documents]`` scores, 0 for a document that shares no stem with the question."""
+        count = len(self._norm)
+        scores = np.zeros(count, dtype=np.float32)
+        wanted = np.unique(question)
+        begins, ends = (np.searchsorted(self._stems, wanted, side) for side in ("left", "right"))
+        for begin, end in zip(begins, ends, strict=True):
+            if begin < end:
+                frequency = np.bincount(self._owners[begin:end], minlength=count).astype(np.float32)
+                holders = np.count_nonzero(frequency)
+                rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
+                scores += rarity * frequency * (_SATURATION + 1) / (frequency + self._norm)
+        return scores
 
 
 def nearness(question: Floats, documents: Floats) -> Floats:

@@ -50,7 +50,7 @@ class Recent:
         """Keep ``turn``, in the order of generations within its session; the same turn twice counts once."""
         self.expire(turn.at)
         conversation = self._by_key.setdefault(key, _Conversation())
-        if any(known.turn_id == turn.turn_id for known in conversation.turns):
+        if turn.turn_id in [known.turn_id for known in conversation.turns]:
             return
         conversation.turns.insert(_place(conversation.turns, turn), turn)
         del conversation.turns[: -self.turns_max]
@@ -133,10 +133,14 @@ class Recent:
 
 def _place(turns: list[Remembered], turn: Remembered) -> int:
     """Where ``turn`` belongs: before the later generations of its own session, else last."""
-    for index, known in enumerate(turns):
-        if known.session_id == turn.session_id and known.generation > turn.generation:
-            return index
-    return len(turns)
+    place = len(turns)
+    for index in range(len(turns) - 1, -1, -1):
+        known = turns[index]
+        if known.session_id == turn.session_id:
+            if known.generation <= turn.generation:
+                break  # those before it are of earlier generations still
+            place = index
+    return place
 
 
 def within_budget(turns: Iterable[Remembered], *, turns_max: int, tokens_max: int) -> list[Exchange]:
@@ -174,4 +178,11 @@ def kept(text: str) -> str:
 
     Looked at a little further than is kept, or half of a secret at the cut would pass.
     """
-    return redact(text[: EXCHANGE_CHARS_MAX + _SECRET_CHARS_MAX])[:EXCHANGE_CHARS_MAX]
+    return redact(storable(text[: EXCHANGE_CHARS_MAX + _SECRET_CHARS_MAX]))[:EXCHANGE_CHARS_MAX]
+
+
+def storable(text: str) -> str:
+    """``text`` without what a database refuses: PostgreSQL takes no NUL, and neither takes half a surrogate pair."""
+    if text.isprintable():
+        return text
+    return text.replace("\0", " ").encode(errors="replace").decode()

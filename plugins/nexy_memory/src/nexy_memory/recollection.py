@@ -1,9 +1,7 @@
 """Recalling and remembering: the conversation so far, and what the user asked to be kept."""
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable
-from typing import TypeVar
+from collections.abc import AsyncGenerator
 
 import attrs
 
@@ -23,7 +21,7 @@ from nexy_core import (
 from nexy_memory import commands, embedding, keys, memories, outbox, rows
 from nexy_memory.commands import FORGETTING, Ask, Command
 from nexy_memory.confidential import holds_secret
-from nexy_memory.consents import Answer, Consents
+from nexy_memory.consents import Consents
 from nexy_memory.database import Database, now
 from nexy_memory.digest import Digest
 from nexy_memory.embedding import Embedder
@@ -33,17 +31,11 @@ from nexy_memory.forgetting import Forgetting
 from nexy_memory.housekeeping import Housekeeping
 from nexy_memory.model import BackgroundModel
 from nexy_memory.parked import Parked
-from nexy_memory.recent import Recent, Remembered, kept, within_budget
+from nexy_memory.recalling import Recalling
+from nexy_memory.recent import Recent, Remembered, kept
 from nexy_memory.shared import database_status
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-NOTICE = "notice"
-_NO_CONSENT = (
-    "Long-term memory is off for this user: what they say is forgotten when the conversation ends. "
-    "They can turn it on by saying: you may remember me."
-)
-_NO_SECRETS = "Passwords, card numbers and keys are never stored."
 
 
 class Recollection:
@@ -61,10 +53,11 @@ class Recollection:
         self._facts = Facts(settings, database, self._embedder)
         self._parked = Parked(database, settings.get("storage.outbox_max", int))
         self._housekeeping = Housekeeping(settings.current, database, self._tick)
-        self._consents = Consents(settings.get("memory.sessions_max", int))
+        self._consents = Consents(settings, database)
         self._forgetting = Forgetting(
             database, self._recent, self._consents, self._parked, self._facts, self._housekeeping
         )
+        self._recalling = Recalling(settings, database, self._recent, self._consents, self._facts, self._forgetting)
         self._digest = self._make_digest()
         self._key = b""
 
@@ -131,7 +124,7 @@ class Recollection:
         user = self._user(request)
         try:
             if isinstance(request, Recall):
-                async for event in self._recall(user, request):
+                async for event in self._recalling.recall(user, request):
                     yield event
             elif isinstance(request, Remember):
                 await self._remember(user, request)
@@ -147,63 +140,6 @@ class Recollection:
             return keys.user_key(self._key, request.hardware_id)
         return keys.user_key(self._key, f"session {request.session_id}")
 
-    # --- recall ---------------------------------------------------------------------------------
-
-    async def _recall(self, user: str, request: Recall) -> AsyncGenerator[Fact | Exchange, None]:
-        """What is in process memory comes first; a late or lost database takes nothing from it."""
-        command = commands.parse(request.text)
-        if command.ask in FORGETTING:
-            yield Fact("The user's request to forget is being carried out.", NOTICE)
-            return
-        deadline = asyncio.get_running_loop().time() + self._settings.get("memory.recall_timeout_ms", int) / 1000
-        await self._by(deadline, self._resume(user))
-        if summary := self._recent.summary(user):
-            yield Fact(summary, memories.SUMMARY)
-        for exchange in self._history(user, request):
-            yield exchange
-        for fact in await self._by(deadline, self._facts_and_notices(user, request.text, command)) or ():
-            yield fact
-
-    async def _by(self, deadline: float, work: Awaitable[T]) -> T | None:
-        """A turn never waits for the database longer than the setting says, and goes on without it."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await work
-        except TimeoutError:
-            reason = "recall_late"
-        except Unavailable as error:
-            reason = error.reason
-        log.warning("memory could not be recalled", extra={"decision": "degrade", "ctx": {"reason": reason}})
-        return None
-
-    def _history(self, user: str, request: Recall) -> list[Exchange]:
-        turns = self._recent.turns(user, now=now())
-        if self._settings.get("memory.history_scope", str) == "session":
-            turns = [turn for turn in turns if turn.session_id == request.session_id]
-        turns_max = self._settings.get("memory.history_turns", int)
-        tokens_max = self._settings.get("memory.history_tokens", int)
-        return within_budget(turns, turns_max=turns_max, tokens_max=tokens_max)
-
-    async def _resume(self, user: str) -> None:
-        """After a restart the conversation is read back, once, where it was allowed on disk."""
-        if self._recent.knows(user):
-            return
-        since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
-        stored = await self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
-        self._recent.visit(user, now())
-        for turn in stored:
-            self._recent.add(user, turn)
-
-    async def _facts_and_notices(self, user: str, text: str, command: Command) -> list[Fact]:
-        consent = await self._consent(user)
-        if command.ask is Ask.REMEMBER and not consent:
-            return [Fact(_NO_CONSENT, NOTICE)]
-        if command.ask is Ask.REMEMBER and holds_secret(command.text):
-            return [Fact(_NO_SECRETS, NOTICE)]
-        if not consent or self._forgetting.pending(user) or not self._settings.get("memory.facts_max", int):
-            return []
-        return await self._facts.recall(user, text, command)
-
     # --- remember -------------------------------------------------------------------------------
 
     async def _remember(self, user: str, request: Remember) -> None:
@@ -218,7 +154,7 @@ class Recollection:
         if command.ask is Ask.CONSENT:
             await self._parked.write(user, lambda db: rows.set_consent(db, user, True, turn.at))
             self._consents.drop(user)
-        if await self._consent(user):
+        if await self._consents.given(user):
             await self._keep(user, turn, request.language, command)
 
     def _summarise(self, user: str) -> None:
@@ -235,9 +171,13 @@ class Recollection:
         memories_max = self._settings.get("memory.memories_max", int)
         rows_max = self._settings.get("storage.outbox_max", int)
         extract = self._digest is not None and command.ask is Ask.NOTHING
+        addition = rows.AddTurn(user, turn, language)
+        if new is None and not extract:
+            await self._parked.write(user, addition)
+            return
 
         def job(db: object) -> int:
-            rows.add_turn(db, user, turn, language)
+            addition.together(db, [addition])
             if new is not None:
                 memories.add(db, user, new, memories_max=memories_max)
             return outbox.add(db, user, turn.turn_id, turn.at, rows_max=rows_max) if extract else 0
@@ -246,15 +186,9 @@ class Recollection:
             ctx = {"reason": "outbox_full", "count": dropped}
             log.warning("turns are not worked on", extra={"decision": "degrade", "ctx": ctx})
 
-    async def _consent(self, user: str) -> bool:
-        answer = self._consents.get(user, now())
-        if answer is None:
-            answer = Answer(await self._database.read(lambda db: rows.consent(db, user)), now())
-            self._consents.put(user, answer)
-        return self._settings.get("memory.consent", bool) if answer.said is None else answer.said
-
     async def _tick(self) -> None:
         await self._parked.flush()
         await self._forgetting.follow()
         await self._facts.backfill()
+        self._facts.expire()
         self._recent.expire(now())

@@ -1,5 +1,6 @@
 """The queries. Each function is a job for ``Database.read`` or ``Database.write``: it gets the database first."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -7,7 +8,7 @@ from peewee import fn
 
 from nexy_core import Exchange
 from nexy_memory.models import Session, Turn, Usage, User
-from nexy_memory.recent import Remembered
+from nexy_memory.recent import Remembered, storable
 
 SOURCE_CHARS_MAX, MODEL_CHARS_MAX, ID_CHARS_MAX = 64, 128, 128
 
@@ -20,17 +21,19 @@ _TOUCH_SESSION = "UPDATE sessions SET last_at = ? WHERE user_id = ? AND session_
 _ADD_SESSION = (
     "INSERT INTO sessions (user_id, session_id, started_at, last_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
-_ADD_TURN = (
-    "INSERT INTO turns (user_id, session_id, turn_id, generation, prompt, answer, cut, language, at) VALUES "
-    "(?, (SELECT id FROM sessions WHERE user_id = ? AND session_id = ?), ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_FIND_USERS = "SELECT key, id FROM users WHERE key IN ({})"
+_ADD_TURNS = (
+    "INSERT INTO turns (user_id, session_id, turn_id, generation, prompt, answer, cut, language, at) VALUES {} "
+    "ON CONFLICT DO NOTHING"
 )
+_ONE_TURN = "(?, (SELECT id FROM sessions WHERE user_id = ? AND session_id = ?), ?, ?, ?, ?, ?, ?, ?)"
 _TOUCH_USAGE = (
-    "UPDATE usage SET reports = reports + 1, input_tokens = input_tokens + ?, output_tokens = output_tokens + ? "
+    "UPDATE usage SET reports = reports + ?, input_tokens = input_tokens + ?, output_tokens = output_tokens + ? "
     "WHERE day = ? AND source = ? AND model = ?"
 )
 _ADD_USAGE = (
-    "INSERT INTO usage (reports, input_tokens, output_tokens, day, source, model) VALUES (1, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (day, source, model) DO UPDATE SET reports = usage.reports + 1, "
+    "INSERT INTO usage (reports, input_tokens, output_tokens, day, source, model) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (day, source, model) DO UPDATE SET reports = usage.reports + excluded.reports, "
     "input_tokens = usage.input_tokens + excluded.input_tokens, "
     "output_tokens = usage.output_tokens + excluded.output_tokens"
 )
@@ -63,13 +66,44 @@ def consent(db: Any, key: str) -> bool | None:
     return None
 
 
-def add_turn(db: Any, key: str, turn: Remembered, language: str) -> None:
-    """Store a delivered turn; the same turn twice is stored once."""
-    user, name, exchange = user_id(db, key, turn.at), turn.session_id[:ID_CHARS_MAX], turn.exchange
-    if not run(db, _TOUCH_SESSION, turn.at, user, name).rowcount:
-        run(db, _ADD_SESSION, user, name, turn.at, turn.at)
-    said = (exchange.prompt, exchange.answer, exchange.cut)
-    run(db, _ADD_TURN, user, user, name, turn.turn_id[:ID_CHARS_MAX], turn.generation, *said, language, turn.at)
+@attrs.frozen
+class AddTurn:
+    """Store a delivered turn of the user ``key``; the same turn twice is stored once."""
+
+    key: str
+    turn: Remembered
+    language: str
+
+    @staticmethod
+    def together(db: Any, jobs: "Sequence[AddTurn]") -> list[None]:
+        """Many of them, for one statement each for what they share."""
+        users = _user_ids(db, {job.key: job.turn.at for job in jobs})
+        for (key, name), at in {(job.key, _id(job.turn.session_id)): job.turn.at for job in jobs}.items():
+            if not run(db, _TOUCH_SESSION, at, users[key], name).rowcount:
+                run(db, _ADD_SESSION, users[key], name, at, at)
+        values = [value for job in jobs for value in job.row(users[job.key])]
+        run(db, _ADD_TURNS.format(_listed(_ONE_TURN, len(jobs))), *values)
+        return [None] * len(jobs)
+
+    def row(self, user: int) -> tuple[object, ...]:
+        """What ``_ONE_TURN`` asks for."""
+        turn, said = self.turn, self.turn.exchange
+        where = (user, user, _id(turn.session_id), _id(turn.turn_id), turn.generation)
+        return (*where, said.prompt, said.answer, said.cut, self.language, turn.at)
+
+
+def _user_ids(db: Any, seen_at: dict[str, float]) -> dict[str, int]:
+    """The rows of these users, made where it is their first time."""
+    found = dict(run(db, _FIND_USERS.format(_listed("?", len(seen_at))), *seen_at).fetchall())
+    return found | {key: user_id(db, key, at) for key, at in seen_at.items() if key not in found}
+
+
+def _listed(part: str, count: int) -> str:
+    return ", ".join([part] * count)
+
+
+def _id(text: str) -> str:
+    return storable(text[:ID_CHARS_MAX])
 
 
 def last_turns(db: Any, key: str, *, since: float, limit: int) -> list[Remembered]:
@@ -88,8 +122,8 @@ def last_turns(db: Any, key: str, *, since: float, limit: int) -> list[Remembere
 
 
 @attrs.frozen
-class UsageRow:
-    """One report of tokens."""
+class AddUsage:
+    """Add one report of tokens to the day's counts."""
 
     day: int
     source: str
@@ -97,12 +131,18 @@ class UsageRow:
     input_tokens: int
     output_tokens: int
 
-
-def add_usage(db: Any, row: UsageRow) -> None:
-    """Add to the day's counts."""
-    values = (row.input_tokens, row.output_tokens, row.day, row.source, row.model)
-    if not run(db, _TOUCH_USAGE, *values).rowcount:
-        run(db, _ADD_USAGE, *values)
+    @staticmethod
+    def together(db: Any, jobs: "Sequence[AddUsage]") -> list[None]:
+        """Many of them: added up first, so that each count is touched once."""
+        sums: dict[tuple[int, str, str], tuple[int, int, int]] = {}
+        for job in jobs:
+            name = (job.day, job.source, job.model)
+            reports, input_tokens, output_tokens = sums.get(name, (0, 0, 0))
+            sums[name] = (reports + 1, input_tokens + job.input_tokens, output_tokens + job.output_tokens)
+        for name, counts in sums.items():
+            if not run(db, _TOUCH_USAGE, *counts, *name).rowcount:
+                run(db, _ADD_USAGE, *counts, *name)
+        return [None] * len(jobs)
 
 
 def usage_totals(db: Any) -> tuple[int, int, int]:

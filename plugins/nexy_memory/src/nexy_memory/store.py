@@ -21,7 +21,7 @@ from nexy_memory.shared import Shared, database_status, not_started
 
 if TYPE_CHECKING:
     from nexy_memory.database import Database
-    from nexy_memory.rows import UsageRow
+    from nexy_memory.rows import AddUsage
 
 _DISTINCT_MAX = 1_000
 OTHER = "other"
@@ -53,11 +53,10 @@ class UsageStore(Store):
             return
         if request.input_tokens < 0 or request.output_tokens < 0:
             raise ValidationFailed("Token counts cannot be negative.", reason="negative_tokens")
-        row = self._row(request)
-        await self._database.write(lambda db: rows.add_usage(db, row))
+        await self._database.write(self._addition(request))
         yield Stored()
 
-    def _row(self, request: StoreUsage) -> UsageRow:
+    def _addition(self, request: StoreUsage) -> AddUsage:
         """Clients choose ``source`` and ``model``: past ``_DISTINCT_MAX`` pairs a day they count as "other"."""
 
         from nexy_memory import rows
@@ -70,7 +69,7 @@ class UsageStore(Store):
             if len(self._seen[1]) >= _DISTINCT_MAX:
                 pair = (OTHER, OTHER)
             self._seen[1].add(pair)
-        return rows.UsageRow(day, *pair, request.input_tokens, request.output_tokens)
+        return rows.AddUsage(day, *pair, request.input_tokens, request.output_tokens)
 
     async def cleanup(self) -> None:
         """Let go of the database."""
@@ -84,4 +83,5 @@ class UsageStore(Store):
 
 
 def _clean(text: str, chars_max: int) -> str:
-    return "".join(letter for letter in text if letter.isprintable())[:chars_max]
+    printable = text if text.isprintable() else "".join(filter(str.isprintable, text))
+    return printable[:chars_max]

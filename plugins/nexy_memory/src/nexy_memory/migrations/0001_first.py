@@ -16,8 +16,8 @@ from peewee import (
 )
 
 
-def _tables(db: Database) -> list[type[Model]]:
-    """Frozen copies of the models as they were in 0.1."""
+def _people(db: Database) -> list[type[Model]]:
+    """Who speaks and what was said, as in 0.1."""
 
     class User(Model):  # type: ignore[misc]
         key = CharField(max_length=64, unique=True)
@@ -52,8 +52,15 @@ def _tables(db: Database) -> list[type[Model]]:
             table_name = "turns"
             indexes = ((("user", "at"), False), (("at",), False))
 
+    return _bound(db, User, Session, Turn)
+
+
+def _memories(db: Database, user: type[Model]) -> list[type[Model]]:
+    """What is known and what is to be done with turns, as in 0.1."""
+    owner = user
+
     class Memory(Model):  # type: ignore[misc]
-        user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+        user = ForeignKeyField(owner, on_delete="CASCADE", index=False)
         text = TextField()
         kind = CharField(max_length=16)
         slot = CharField(max_length=80)
@@ -68,6 +75,22 @@ def _tables(db: Database) -> list[type[Model]]:
             table_name = "memories"
             indexes = ((("user", "superseded_by"), False), (("expires_at",), False))
 
+    class Outbox(Model):  # type: ignore[misc]
+        user = ForeignKeyField(owner, on_delete="CASCADE")
+        kind = CharField(max_length=16)
+        turn_id = CharField(max_length=128)
+        attempts = IntegerField()
+        next_at = DoubleField(index=True)
+
+        class Meta:
+            table_name = "outbox"
+
+    return _bound(db, Memory, Outbox)
+
+
+def _records(db: Database) -> list[type[Model]]:
+    """Counts without persons, and what was erased, as in 0.1."""
+
     class Usage(Model):  # type: ignore[misc]
         day = IntegerField()
         source = CharField(max_length=64)
@@ -80,16 +103,6 @@ def _tables(db: Database) -> list[type[Model]]:
             table_name = "usage"
             indexes = ((("day", "source", "model"), True),)
 
-    class Outbox(Model):  # type: ignore[misc]
-        user = ForeignKeyField(User, on_delete="CASCADE")
-        kind = CharField(max_length=16)
-        turn_id = CharField(max_length=128)
-        attempts = IntegerField()
-        next_at = DoubleField(index=True)
-
-        class Meta:
-            table_name = "outbox"
-
     class Erasure(Model):  # type: ignore[misc]
         user_key = CharField(max_length=64)
         scope = CharField(max_length=16)
@@ -100,9 +113,18 @@ def _tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "erasures"
 
-    tables = [User, Session, Turn, Memory, Usage, Outbox, Erasure]
+    return _bound(db, Usage, Erasure)
+
+
+def _bound(db: Database, *tables: type[Model]) -> list[type[Model]]:
     db.bind(tables)
-    return tables
+    return list(tables)
+
+
+def _tables(db: Database) -> list[type[Model]]:
+    """Frozen copies of the models."""
+    people = _people(db)
+    return [*people, *_memories(db, people[0]), *_records(db)]
 
 
 def up(migrator: Any, db: Database) -> None:  # noqa: ARG001  # the runner's signature

@@ -1,0 +1,116 @@
+"""Recalling: the conversation so far, then what is known that helps with a question."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable
+from typing import TypeVar
+
+from nexy_core import Exchange, Fact, LiveSettings, Recall, Unavailable
+from nexy_memory import commands, memories, rows
+from nexy_memory.commands import FORGETTING, Ask, Command
+from nexy_memory.confidential import holds_secret
+from nexy_memory.consents import Consents
+from nexy_memory.database import Database, now
+from nexy_memory.facts import Facts
+from nexy_memory.forgetting import Forgetting
+from nexy_memory.recent import Recent, within_budget
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+NOTICE = "notice"
+_NO_CONSENT = (
+    "Long-term memory is off for this user: what they say is forgotten when the conversation ends. "
+    "They can turn it on by saying: you may remember me."
+)
+_NO_SECRETS = "Passwords, card numbers and keys are never stored."
+
+
+class Recalling:
+    """Answers ``Recall`` within its deadline, with what is there by then."""
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        database: Database,
+        recent: Recent,
+        consents: Consents,
+        facts: Facts,
+        forgetting: Forgetting,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._recent = recent
+        self._consents = consents
+        self._facts = facts
+        self._forgetting = forgetting
+
+    async def recall(self, user: str, request: Recall) -> AsyncGenerator[Fact | Exchange, None]:
+        """What is in process memory comes first; a late or lost database takes nothing from it."""
+        if request.ahead:
+            with contextlib.suppress(TimeoutError, Unavailable):  # the question will say what is amiss
+                async with asyncio.timeout_at(self._deadline()):
+                    await self._get_ready(user, request.text)
+            return
+        command = commands.parse(request.text)
+        if command.ask in FORGETTING:
+            yield Fact("The user's request to forget is being carried out.", NOTICE)
+            return
+        deadline = self._deadline()
+        await self._by(deadline, self._resume(user))
+        if summary := self._recent.summary(user):
+            yield Fact(summary, memories.SUMMARY)
+        for exchange in self._history(user, request):
+            yield exchange
+        for fact in await self._by(deadline, self._facts_and_notices(user, request.text, command)) or ():
+            yield fact
+
+    async def _get_ready(self, user: str, text: str) -> None:
+        await self._resume(user)
+        if await self._consents.given(user) and not self._forgetting.pending(user):
+            await self._facts.get_ready(user, text)
+
+    def _deadline(self) -> float:
+        """Now, where the database still owes an answer to an earlier question: one turn waits for it, not each."""
+        wait_ms = 0 if self._database.overdue else self._settings.get("memory.recall_timeout_ms", int)
+        return asyncio.get_running_loop().time() + wait_ms / 1000
+
+    async def _by(self, deadline: float, work: Awaitable[T]) -> T | None:
+        """A turn never waits for the database longer than the setting says, and goes on without it."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError:
+            reason = "recall_late"
+        except Unavailable as error:
+            reason = error.reason
+        log.warning("memory could not be recalled", extra={"decision": "degrade", "ctx": {"reason": reason}})
+        return None
+
+    def _history(self, user: str, request: Recall) -> list[Exchange]:
+        turns = self._recent.turns(user, now=now())
+        if self._settings.get("memory.history_scope", str) == "session":
+            turns = [turn for turn in turns if turn.session_id == request.session_id]
+        turns_max = self._settings.get("memory.history_turns", int)
+        tokens_max = self._settings.get("memory.history_tokens", int)
+        return within_budget(turns, turns_max=turns_max, tokens_max=tokens_max)
+
+    async def _resume(self, user: str) -> None:
+        """After a restart the conversation is read back, once, where it was allowed on disk."""
+        if self._recent.knows(user):
+            return
+        since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
+        stored = await self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
+        self._recent.visit(user, now())
+        for turn in stored:
+            self._recent.add(user, turn)
+
+    async def _facts_and_notices(self, user: str, text: str, command: Command) -> list[Fact]:
+        consent = await self._consents.given(user)
+        if command.ask is Ask.REMEMBER and not consent:
+            return [Fact(_NO_CONSENT, NOTICE)]
+        if command.ask is Ask.REMEMBER and holds_secret(command.text):
+            return [Fact(_NO_SECRETS, NOTICE)]
+        if not consent or self._forgetting.pending(user) or not self._settings.get("memory.facts_max", int):
+            return []
+        return await self._facts.recall(user, text, command)

@@ -1,0 +1,112 @@
+"""What is known of a user, decoded for ranking, and kept for the next question while the table says the same."""
+
+from collections import OrderedDict
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from nexy_memory import embedding, memories, ranking, stems
+from nexy_memory.memories import Mark
+from nexy_memory.ranking import Floats, WordIndex
+
+ROWS_MAX = 16_384
+"""About 32 MB with embeddings."""
+KEPT_SECONDS = 60.0
+_NEVER = float("inf")
+
+
+@attrs.frozen(eq=False)
+class Shelf:
+    """A user's memories that are not superseded, oldest first.
+
+    ``vectors`` is ``[rows, dims]``, zeros for a row without one; no rows where meaning does not count.
+    """
+
+    mark: Mark
+    read_at: float
+    texts: tuple[str, ...] = attrs.field(repr=False)
+    expires_at: npt.NDArray[np.float64]
+    words: WordIndex
+    vectors: Floats
+
+    def newest(self, limit: int, now: float) -> list[str]:
+        """The last ones, newest first."""
+        holding = np.flatnonzero(self.expires_at > now)
+        return [self.texts[index] for index in holding[::-1][:limit]]
+
+    def ranked(self, question: str, vector: Floats | None, limit: int, now: float) -> list[str]:
+        """Those that help most with ``question``, best first."""
+        if not self.texts:
+            return []
+        scores = [self.words.bm25(stems.stems(question))]
+        if vector is not None and len(self.vectors):
+            scores.append(ranking.nearness(vector, self.vectors))
+        fused = np.where(self.expires_at > now, ranking.fuse(*scores), 0).astype(np.float32)
+        return [self.texts[index] for index in ranking.best(fused, limit)]
+
+
+def fetch(db: Any, user: str, kept: Shelf | None, now: float, *, semantic: bool) -> Shelf:
+    """``kept`` if it is still true, else the user's rows."""
+    mark = memories.mark(db, user)  # before the rows: what is written in between shows the next time
+    if kept is not None and kept.mark == mark:
+        return kept
+    rows = memories.shelved(db, user, semantic=semantic)
+    ends = (_NEVER if row.expires_at is None else row.expires_at for row in rows)
+    return Shelf(
+        mark=mark,
+        read_at=now,
+        texts=tuple(row.text for row in rows),
+        expires_at=np.fromiter(ends, dtype=np.float64, count=len(rows)),
+        words=WordIndex(*stems.unpack([row.stems for row in rows])),
+        vectors=embedding.unpack([row.embedding for row in rows] if semantic else []),
+    )
+
+
+@attrs.define
+class Shelves:
+    """The shelves used last; they hold ``rows_max`` rows at most together."""
+
+    rows_max: int = ROWS_MAX
+    epoch: int = 0
+    """Grows when one is taken away: what was read before may hold what is forgotten now."""
+    _by_user: OrderedDict[str, Shelf] = attrs.field(factory=OrderedDict, init=False)
+    _rows: int = attrs.field(default=0, init=False)
+
+    def get(self, user: str) -> Shelf | None:
+        """The user's, as it was read last."""
+        return self._by_user.get(user)
+
+    def put(self, user: str, shelf: Shelf, epoch: int) -> None:
+        """Keep what was read since ``epoch``."""
+        if epoch != self.epoch:
+            return
+        self._take(user)
+        self._by_user[user] = shelf
+        self._rows += len(shelf.texts)
+        while self._rows > self.rows_max:
+            self._take(next(iter(self._by_user)))
+
+    def drop(self, user: str) -> None:
+        """Something of the user is forgotten."""
+        self.epoch += 1
+        self._take(user)
+
+    def clear(self) -> None:
+        """Rows have changed that keep their mark."""
+        self.epoch += 1
+        self._by_user.clear()
+        self._rows = 0
+
+    def expire(self, now: float) -> None:
+        """Drop what was read ``KEPT_SECONDS`` ago."""
+        for user in [user for user, shelf in self._by_user.items() if shelf.read_at + KEPT_SECONDS < now]:
+            self._take(user)
+
+    def _take(self, user: str) -> None:
+        if (shelf := self._by_user.pop(user, None)) is not None:
+            self._rows -= len(shelf.texts)
+
+    def __len__(self) -> int:
+        return len(self._by_user)

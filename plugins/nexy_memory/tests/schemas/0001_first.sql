@@ -1,0 +1,18 @@
+CREATE INDEX "memory_expires_at" ON "memories" ("expires_at");
+CREATE INDEX "memory_user_id_superseded_by" ON "memories" ("user_id", "superseded_by");
+CREATE INDEX "outbox_next_at" ON "outbox" ("next_at");
+CREATE INDEX "outbox_user_id" ON "outbox" ("user_id");
+CREATE INDEX "turn_at" ON "turns" ("at");
+CREATE INDEX "turn_session_id" ON "turns" ("session_id");
+CREATE INDEX "turn_user_id_at" ON "turns" ("user_id", "at");
+CREATE TABLE "erasures" ("id" INTEGER NOT NULL PRIMARY KEY, "user_key" VARCHAR(64) NOT NULL, "scope" VARCHAR(16) NOT NULL, "memories" INTEGER NOT NULL, "turns" INTEGER NOT NULL, "at" REAL NOT NULL);
+CREATE TABLE "memories" ("id" INTEGER NOT NULL PRIMARY KEY, "user_id" INTEGER NOT NULL, "text" TEXT NOT NULL, "kind" VARCHAR(16) NOT NULL, "slot" VARCHAR(80) NOT NULL, "source_turn" VARCHAR(128) NOT NULL, "superseded_by" INTEGER, "created_at" REAL NOT NULL, "expires_at" REAL, "stems" BLOB NOT NULL, "embedding" BLOB, FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE);
+CREATE TABLE "outbox" ("id" INTEGER NOT NULL PRIMARY KEY, "user_id" INTEGER NOT NULL, "kind" VARCHAR(16) NOT NULL, "turn_id" VARCHAR(128) NOT NULL, "attempts" INTEGER NOT NULL, "next_at" REAL NOT NULL, FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE);
+CREATE TABLE "sessions" ("id" INTEGER NOT NULL PRIMARY KEY, "user_id" INTEGER NOT NULL, "session_id" VARCHAR(128) NOT NULL, "started_at" REAL NOT NULL, "last_at" REAL NOT NULL, FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE);
+CREATE TABLE "turns" ("id" INTEGER NOT NULL PRIMARY KEY, "user_id" INTEGER NOT NULL, "session_id" INTEGER NOT NULL, "turn_id" VARCHAR(128) NOT NULL, "generation" INTEGER NOT NULL, "prompt" TEXT NOT NULL, "answer" TEXT NOT NULL, "cut" INTEGER NOT NULL, "language" VARCHAR(16) NOT NULL, "at" REAL NOT NULL, FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE, FOREIGN KEY ("session_id") REFERENCES "sessions" ("id") ON DELETE CASCADE);
+CREATE TABLE "usage" ("id" INTEGER NOT NULL PRIMARY KEY, "day" INTEGER NOT NULL, "source" VARCHAR(64) NOT NULL, "model" VARCHAR(128) NOT NULL, "reports" INTEGER NOT NULL, "input_tokens" INTEGER NOT NULL, "output_tokens" INTEGER NOT NULL);
+CREATE TABLE "users" ("id" INTEGER NOT NULL PRIMARY KEY, "key" VARCHAR(64) NOT NULL, "consent" INTEGER, "created_at" REAL NOT NULL);
+CREATE UNIQUE INDEX "session_user_id_session_id" ON "sessions" ("user_id", "session_id");
+CREATE UNIQUE INDEX "turn_turn_id" ON "turns" ("turn_id");
+CREATE UNIQUE INDEX "usage_day_source_model" ON "usage" ("day", "source", "model");
+CREATE UNIQUE INDEX "user_key" ON "users" ("key");

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from nexy_memory.ranking import WordIndex
+from nexy_memory.shelves import KEPT_SECONDS, Shelf, Shelves
+from nexy_memory.stems import stems
+
+SAID = ("my cat is called Bob", "I live in Riga", "tea is good")
+
+
+def shelf(*texts, read_at=0.0, expires_at=None):
+    words = [stems(text) for text in texts]
+    lengths = np.array([len(each) for each in words], dtype=np.intp)
+    together = np.concatenate(words) if words else np.zeros(0, dtype=np.uint32)
+    ends = np.array(expires_at or [np.inf] * len(texts))
+    return Shelf((), read_at, texts, ends, WordIndex(together, lengths), np.zeros((0, 384), dtype=np.float32))
+
+
+def test_ranked_gives_what_shares_words_and_has_not_expired():
+    full = shelf(*SAID, expires_at=[np.inf, 5.0, np.inf])
+    assert full.ranked("where do I live, what is my cat called", None, 5, 4.0) == [SAID[0], SAID[1]]
+    assert full.ranked("where do I live", None, 5, 5.0) == []
+    assert full.newest(2, 4.0) == [SAID[2], SAID[1]]
+    assert full.newest(5, 5.0) == [SAID[2], SAID[0]]
+
+
+def test_nothing_known_ranks_as_nothing():
+    assert shelf().ranked("tea", None, 5, 0.0) == []
+    assert shelf("the").ranked("tea", None, 5, 0.0) == []
+    assert shelf(*SAID).ranked("", None, 5, 0.0) == []
+
+
+def test_the_rows_kept_are_bounded_and_the_oldest_go():
+    shelves = Shelves(rows_max=4)
+    for user in "ABC":
+        shelves.put(user, shelf("x", "y"), shelves.epoch)
+    assert [shelves.get(user) is not None for user in "ABC"] == [False, True, True]
+    shelves.put("C", shelf(*"vwxyz"), shelves.epoch)
+    assert len(shelves) == 0
+
+
+def test_the_same_user_counts_once():
+    shelves = Shelves(rows_max=4)
+    for _ in range(5):
+        shelves.put("A", shelf("x", "y"), shelves.epoch)
+    shelves.put("B", shelf("x", "y"), shelves.epoch)
+    assert len(shelves) == 2
+
+
+@pytest.mark.parametrize("forget", [lambda shelves: shelves.drop("A"), lambda shelves: shelves.clear()])
+def test_what_was_being_read_when_something_was_forgotten_is_not_kept(forget):
+    shelves = Shelves()
+    epoch = shelves.epoch
+    forget(shelves)
+    shelves.put("A", shelf("x"), epoch)
+    assert shelves.get("A") is None
+    shelves.put("A", shelf("x"), shelves.epoch)
+    forget(shelves)
+    assert shelves.get("A") is None
+
+
+def test_what_nobody_asks_for_goes_in_time():
+    shelves = Shelves()
+    shelves.put("A", shelf("x", read_at=10.0), shelves.epoch)
+    shelves.expire(10.0 + KEPT_SECONDS)
+    assert len(shelves) == 1
+    shelves.expire(10.1 + KEPT_SECONDS)
+    assert len(shelves) == 0
