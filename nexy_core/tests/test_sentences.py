@@ -291,6 +291,26 @@ def test_a_long_sentence_is_cut_at_a_clause_if_one_is_near() -> None:
     assert split("one two three four, five six seven eight", max_chars=24)[0] == "one two three four, "
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("one two three, four five six", "one two three, "),
+        ("one two three; four five six", "one two three; "),
+        ('one two "ten," four five six', 'one two "ten," '),
+        ("one two (ten), four five six", "one two (ten), "),
+        ("the sum 1,000,000 is a big one", "the sum 1,000,000 is a "),
+        ("one, two three four five six", "one, two three four "),
+        ("one two three,four five six.", "one two three,four five "),
+        ("一二三四五六七八九十一二，一二三四五六七八九十一二三四五", "一二三四五六七八九十一二，"),
+        ("一二三四五六七八九十一二、一二三四五六七八九十一二三四五", "一二三四五六七八九十一二、"),
+        ("一二三，四五六七八九十一二一二三四五六七八九十一二三四五", "一二三，四五六七八九十一二一二三四五六七八九十"),
+    ],
+)
+def test_a_long_sentence_is_cut_at_the_last_clause_of_its_second_half_else_at_a_word(text: str, first: str) -> None:
+    for step in (0, 1, 5):
+        assert split(text, max_chars=24, step=step)[0] == first
+
+
 @pytest.mark.parametrize("max_chars", range(20, 41))
 @pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "é".replace("é", "e\u0301")])
 def test_a_cut_splits_no_character(emoji: str, max_chars: int) -> None:
@@ -351,6 +371,24 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("Big old men saw red cats eat the because dogs were away.", None),
         ("Big old men saw Red Cats Eat because dogs were away.", None),
         ("Big old men — red cats and dogs.", "Big old men — "),
+        ("Big old men – red cats and dogs.", "Big old men – "),
+        ("Big old men; red cats and dogs.", "Big old men; "),
+        ("Big old men: red cats and dogs.", "Big old men: "),
+        ('He said "go away now", then he left.', 'He said "go away now", '),
+        ("He said (quite loud), then he left.", "He said (quite loud), "),
+        ("Он крикнул «уходи прочь», потом ушёл.", "Он крикнул «уходи прочь», "),
+        ("If you say so, fine. Next one.", "If you say so, "),
+        ("Go and sit by x, then wait.", None),
+        ("Он сказал «когда идёт дождь, мы сидим дома» и ушёл.", None),
+        ("She told us “when it rains, we stay” and left.", None),
+        ("All of it [the house, the yard] burnt.", None),
+        ("He said „when it rains, we stay“ and left.", None),
+        ("It is __very much so, really__ good.", None),
+        ("Use `very much so, really` here.", None),
+        ("他说「下雨的时候，我们在家」然后走了。", None),
+        ("他说：「下雨的时候我们在家」，然后走了。", "他说：「下雨的时候我们在家」，"),
+        ("今天天气很好；我们去公园吧。", "今天天气很好；"),
+        ("今天天气很好：我们去公园吧。", "今天天气很好："),
     ],
 )
 def test_a_first_piece_has_enough_words_and_stands_at_a_safe_place(text: str, first: str | None) -> None:
