@@ -12,6 +12,7 @@ from nexy_filter.speech.dates import write_dates
 from nexy_filter.speech.links import write_links
 from nexy_filter.speech.markup import Markup
 from nexy_filter.speech.rewrites import rewrite
+from nexy_filter.speech.roman import write_roman
 from nexy_filter.speech.symbols import write_symbols
 
 Speller = Callable[[str, str], str]
@@ -80,6 +81,7 @@ class SpeechWriter:
         plain = write_links(plain, language)
         plain = write_dates(plain, language)
         plain = rewrite(plain, language)
+        plain = write_roman(plain, language)
         plain = expand(plain, language)
         plain = write_symbols(plain, language)
         return _tidied(self._spell(plain, language))
