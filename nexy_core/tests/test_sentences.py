@@ -177,6 +177,40 @@ SPECIAL = {
 }
 ROWS = [row for row in (SPECIAL.get(row, row) for row in ENGLISH + RUSSIAN + CHINESE) if row]
 HARD = st.text(alphabet="aAбБ .!?…,;:\n\"'«»”)`~*-—1 5#|>。！，你。😀\u200d\ufe0f[]/@", max_size=120)
+# One abbreviation after another: what each group of them does.
+INSIDE = """
+    Dr Mr Mrs Ms Messrs Mx Prof St Gen Sen Rep Lt Col Sgt Capt Cmdr Adm Rev Hon Pres Gov Supt Fr Mt Ft e.g i.e eg ie vs
+    v cf viz approx ca resp incl excl P.S N.B a.k.a
+    т.е т.к т.н т.о ул им Проф Акад Доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч пер ред изд
+"""
+WITH_A_NUMBER = """
+    no nos nr fig figs eq eqs sec ch chap pp p vol art ex ver apt bldg rm ext op
+    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec
+    рис стр гл табл илл п пп ст тт корп оф дом кн вып тел ок
+    янв фев мар апр июн июл авг сен сент окт ноя нояб дек
+"""
+BY_THE_NEXT_WORD = """
+    Inc Ltd Co Corp Jr Sr Bros Assn Dept Univ est Ave Blvd Rd Hwy min max Ph.D B.A M.A B.Sc M.Sc ed eds al U.S U.K U.N
+    E.U D.C L.A N.Y U.S.A обл р-н англ нем фр лат греч рус экз чел
+"""
+BEHIND_A_NUMBER = """
+    руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
+    oz lb lbs ft hr hrs mi min deg
+"""
+BEGINNINGS = """
+    The A An This That These Those There Here It Its He She We They You I My His Her Our Their Your Who What When Where
+    Why How Which If In On At As By For From With After Before During While Since Until Because Although Though And But
+    Or So Then Also However Therefore Meanwhile Moreover Finally First Next Now Today Yesterday Tomorrow Once Yes No Not
+    Do Does Did Is Are Was Were Can Could Will Would Should May Might Please Let Thanks Some Many Most All Both Each
+    It's В Во На За Из От До По При Для Без Через После Перед Во-первых Он Она Оно Они Мы Вы Я Ты Это Эта Этот Эти Тот
+    Та Те То Там Тут Здесь Что Как Где Когда Почему Кто Если И А Но Или Да Нет Не Ни Же Тогда Потом Затем Сначала Теперь
+    Сегодня Завтра Вчера Уже Еще Ещё Также Кроме Однако Поэтому Все Всё Его Её Ее Их Мой Моя Наш Ваш Так Такой Такие
+    У К С Со О Об Чтобы Хотя Пока Раз Был Была Было Были Есть Можно Нужно Надо
+"""
+BEHIND_THE_CLOCK = """
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September
+    October November December EST EDT PST PDT CST CDT MST MDT GMT UTC ET PT CT MT CET CEST BST Eastern Pacific
+"""
 PIECES = st.lists(
     st.sampled_from(
         [
@@ -208,6 +242,39 @@ def test_sentences_end_where_the_rules_say(row: str) -> None:
     text = row.replace("|", "")
     assert "|".join(split(text)) == row
     assert "|".join(split(text, step=1)) == row
+
+
+@pytest.mark.parametrize("word", INSIDE.split())
+def test_these_never_end_a_sentence(word: str) -> None:
+    assert split(f"We saw {word}. Smith there.") == [f"We saw {word}. Smith there."]
+    assert split(f"We saw {word}. The there.") == [f"We saw {word}. The there."]
+
+
+@pytest.mark.parametrize("word", WITH_A_NUMBER.split())
+def test_in_front_of_a_number_these_do_not_end_a_sentence(word: str) -> None:
+    assert split(f"We saw {word}. 5 there.") == [f"We saw {word}. 5 there."]
+
+
+@pytest.mark.parametrize("word", BY_THE_NEXT_WORD.split())
+def test_these_end_a_sentence_when_the_next_word_begins_one(word: str) -> None:
+    assert split(f"We saw a {word}. Smith there.") == [f"We saw a {word}. Smith there."]
+    assert split(f"We saw a {word}. Then we left.") == [f"We saw a {word}. ", "Then we left."]
+
+
+@pytest.mark.parametrize("word", BEHIND_A_NUMBER.split())
+def test_behind_a_number_units_end_a_sentence(word: str) -> None:
+    assert split(f"It was 5 {word}. Smith left.") == [f"It was 5 {word}. ", "Smith left."]
+    assert split(f"It was 5 {word}. 3 {word}. Smith left.") == [f"It was 5 {word}. 3 {word}. ", "Smith left."]
+
+
+@pytest.mark.parametrize("word", BEGINNINGS.split())
+def test_these_words_begin_a_sentence_behind_an_abbreviation(word: str) -> None:
+    assert split(f"We left the U.S. {word} we know.") == ["We left the U.S. ", f"{word} we know."]
+
+
+@pytest.mark.parametrize("word", BEHIND_THE_CLOCK.split())
+def test_a_day_or_a_zone_belongs_to_its_time(word: str) -> None:
+    assert split(f"We left there at 5 p.m. {word} with him.") == [f"We left there at 5 p.m. {word} with him."]
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,13 @@ TITLES = _words("dr prof gen sen rep lt col sgt capt gov проф акад до�
 BEFORE_NUMBER = _words("""
     no nos nr fig figs eq eqs sec ch chap p pp vol art ex ver v apt bldg rm ext op
     jan feb mar apr jun jul aug sep sept oct nov dec
-    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф дом № ч кн вып тел ок
+    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф дом ч кн вып тел ок
     янв фев мар апр июн июл авг сен сент окт ноя нояб дек
     """)
 # May end a sentence or stand inside: the next word decides.
 OPEN = _words("""
-    inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.a m.a b.sc m.sc ed eds al
-    пр u.s u.k u.n e.u d.c l.a n.y
-    гг в вв обл р-н англ нем фр лат греч рус экз чел
+    inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.sc m.sc ed eds al
+    пр гг вв обл р-н англ нем фр лат греч рус экз чел
     """)
 STREETS = _words("st ave blvd rd hwy")
 SAINTED = _words(
@@ -44,7 +43,7 @@ CLOSING = frozenset({"т.д", "т.п"})
 UNITS = _words(
     """
     руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
-    oz lb lbs ft hr hrs mi sq deg
+    oz lb lbs ft hr hrs min mi sq deg
     """
 )
 CLOCK = frozenset({"a.m", "p.m", "am", "pm"})
@@ -58,7 +57,7 @@ STARTERS = _words("""
     why how which if in on at as by for from with after before during while since until because although though and but
     or so then also however therefore meanwhile moreover finally first next now today yesterday tomorrow once yes no not
     do does did is are was were can could will would should may might please let thanks some many most all both each
-    в во на за из от до по при для без через после перед во-первых он она оно они мы вы я ты это эта этот эти тот та те
+    в во на за из от до по при для без через после перед он она оно они мы вы я ты это эта этот эти тот та те
     то там тут здесь что как где когда почему кто если и а но или да нет не ни же тогда потом затем сначала теперь
     сегодня завтра вчера уже еще ещё также кроме однако поэтому все всё его её ее их мой моя наш ваш так такой такие
     у к с со о об чтобы хотя пока раз был была было были есть можно нужно надо
