@@ -83,8 +83,7 @@ class Stream:
         return ""
 
     def time_to_count(self) -> bool:
-        """Whether to tell the usage with this text: with the first, then with each eighth."""
-        self._texts += 1
+        """Whether to tell the usage with the latest text: with the first, then with each eighth."""
         return self._texts % TEXTS_A_COUNT == 1
 
     def usage(self) -> ModelUsage:
@@ -101,6 +100,7 @@ class Stream:
         self._finished = chunk is None or bool(choices and choices[0].finish_reason)
         text = cast("str", choices[0].delta.content or "") if choices else ""
         if text:
+            self._texts += 1
             self._text_tokens += estimate_tokens(text)
         return text
 
