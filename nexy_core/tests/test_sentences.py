@@ -453,6 +453,8 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("The [old] man said so, then he left.", "The [old] man said so, "),
         ("It is __very much so, quite really__ good.", None),
         ("It is __so__ and very good, quite really good.", "It is __so__ and very good, "),
+        ("It is *very much so, quite really* good.", None),
+        ("我们『他和我』今天都很好，去公园吧。", "我们『他和我』今天都很好，"),
         ("我们（他和我今天，都很好）去公园吧。", None),
         ("我们（他和我）今天都很好，去公园吧。", "我们（他和我）今天都很好，"),
         ("他说『今天天气很好，我们』去公园吧。", None),
