@@ -307,6 +307,17 @@ def test_a_code_block_is_one_piece_that_is_not_spoken(fence: str) -> None:
     assert [isinstance(piece, Code) for piece in pieces] == [False, True, False, False]
 
 
+@pytest.mark.parametrize("step", [0, 1])
+def test_backticks_in_the_middle_of_a_line_open_no_block(step: int) -> None:
+    for text in ("Look. ```x y\nZ. W", "Look: ```\nZ. W", "One two three four, ```\nfive. Z."):
+        assert not any(isinstance(piece, Code) for piece in split(text, step=step))
+
+
+def test_behind_a_code_block_only_whole_sentences_follow() -> None:
+    pieces = split("```\nx\n```\nVery well then, that is fine. Go.", eager=True, step=1)
+    assert pieces == ["```\nx\n```\n", "Very well then, that is fine. ", "Go."]
+
+
 def test_an_unfinished_code_block_is_code_to_the_end() -> None:
     (piece,) = split("```py\na. B. C.\n`", step=2)
     assert isinstance(piece, Code)
