@@ -313,6 +313,12 @@ def test_backticks_in_the_middle_of_a_line_open_no_block(step: int) -> None:
         assert not any(isinstance(piece, Code) for piece in split(text, step=step))
 
 
+def test_a_block_right_behind_another_is_a_block() -> None:
+    pieces = split("```\na. B\n```\n```\nc. D\n```\n", step=1)
+    assert pieces == ["```\na. B\n```\n", "```\nc. D\n```\n"]
+    assert all(isinstance(piece, Code) for piece in pieces)
+
+
 def test_behind_a_code_block_only_whole_sentences_follow() -> None:
     pieces = split("```\nx\n```\nVery well then, that is fine. Go.", eager=True, step=1)
     assert pieces == ["```\nx\n```\n", "Very well then, that is fine. ", "Go."]
