@@ -27,6 +27,8 @@ def main(wanted: list[str]) -> None:
         print(f"{name} …", file=sys.stderr, flush=True)
         results += measure_all(importlib.import_module(f"benchmarks.{name}").comparisons())
     print(table(results))
+    if missed := [result.comparison.name for result in results if result.missed()]:
+        raise SystemExit(f"over target: {'; '.join(missed)}")
 
 
 if __name__ == "__main__":

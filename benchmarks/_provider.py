@@ -1,9 +1,8 @@
-"""A provider that streams ``CHUNKS`` pieces of text in OpenAI's form, in a process of its own: its cost is not ours."""
+"""A provider that streams text in OpenAI's form, as many pieces as the question says, in a process of its own."""
 
 import asyncio
 import json
 
-CHUNKS = 500
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -18,16 +17,15 @@ def framed(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(body), body)
 
 
-ANSWER = [HEAD, *(event({"content": f"word{number} "}, None) for number in range(CHUNKS))]
-ANSWER += [event({}, "stop"), framed(b"[DONE]"), b"0\r\n\r\n"]
+TAIL = [event({}, "stop"), framed(b"[DONE]"), b"0\r\n\r\n"]
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-            await reader.readexactly(int(length.split(b":")[1]))
-            for piece in ANSWER:
+            question = json.loads(await reader.readexactly(int(length.split(b":")[1])))["messages"][-1]["content"]
+            for piece in [HEAD, *(event({"content": f"word{at} "}, None) for at in range(int(question))), *TAIL]:
                 writer.write(piece)
                 await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

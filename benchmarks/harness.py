@@ -16,7 +16,10 @@ Measure = Callable[[], float]
 
 @attrs.frozen
 class Comparison:
-    """What is measured. Without a ``baseline`` only the figure is reported; lower is better unless ``unit`` says so."""
+    """What is measured. Without a ``baseline`` only the figure is reported; lower is better unless ``unit`` says so.
+
+    ``at_most`` is the target for the figure, ``ratio_at_most`` that for its ratio to the baseline.
+    """
 
     name: str
     unit: str
@@ -24,7 +27,8 @@ class Comparison:
     baseline: Measure | None = None
     baseline_name: str = "-"
     rounds: int = DEFAULT_ROUNDS
-    target: str = ""
+    at_most: float | None = None
+    ratio_at_most: float | None = None
 
 
 @attrs.frozen
@@ -35,6 +39,14 @@ class Result:
     ours: float
     baseline: float | None
     ratios: tuple[float, ...]
+
+    def missed(self) -> bool:
+        """Whether it is over a target of its comparison."""
+        figure, ratio = self.comparison.at_most, self.comparison.ratio_at_most
+        return bool(
+            (figure is not None and self.ours > figure)
+            or (ratio is not None and self.ratios and statistics.median(self.ratios) > ratio)
+        )
 
 
 def measure(comparison: Comparison) -> Result:
@@ -81,15 +93,16 @@ def _row(result: Result) -> tuple[str, ...]:
         low, high = min(result.ratios), max(result.ratios)
         ratio = f"{statistics.median(result.ratios):.2f} ({low:.2f}–{high:.2f})"
     baseline = "-" if result.baseline is None else _figure(result.baseline)
-    return (
-        comparison.name,
-        _figure(result.ours),
-        baseline,
-        ratio,
-        comparison.unit,
-        comparison.baseline_name,
-        comparison.target,
-    )
+    figures = (comparison.name, _figure(result.ours), baseline, ratio, comparison.unit, comparison.baseline_name)
+    return (*figures, _target(result))
+
+
+def _target(result: Result) -> str:
+    figure, ratio = result.comparison.at_most, result.comparison.ratio_at_most
+    parts = [] if figure is None else [f"≤ {figure:g}"]
+    parts += [] if ratio is None else [f"ratio ≤ {ratio:g}"]
+    parts += ["MISSED"] if result.missed() else []
+    return ", ".join(parts) or "-"
 
 
 def _figure(value: float) -> str:

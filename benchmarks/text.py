@@ -18,6 +18,7 @@ from benchmarks.harness import Comparison, Measure
 
 US = 1_000_000
 SHORT, LONG = 1000, 8000
+SPLIT_US, GROWTH, PATH_US, EARLY = 5.0, 1.3, 25.0, 0.45
 WORDS = [
     "the",
     "of",
@@ -117,15 +118,19 @@ def tokens_to_first_piece(*, eager: bool) -> Measure:
 def comparisons() -> Iterator[Comparison]:
     for stops, kind in ((True, "sentences"), (False, "no full stop")):
         ours, naive = per_token_us(split, SHORT, stops=stops), per_token_us(split_naively, SHORT, stops=stops)
-        yield Comparison(f"split, {kind}", "CPU us/token", ours, naive, "regex on the tail")
+        yield Comparison(f"split, {kind}", "CPU us/token", ours, naive, "regex on the tail", at_most=SPLIT_US)
         yield Comparison(
             f"split {LONG} tokens, {kind}",
             "CPU us/token",
             per_token_us(split, LONG, stops=stops),
             ours,
             f"{SHORT} tokens",
+            at_most=SPLIT_US,
+            ratio_at_most=GROWTH,
         )
     path, alone = per_token_us(whole_path, LONG, stops=True), per_token_us(split, LONG, stops=True)
-    yield Comparison("parse, split, detect, guard", "CPU us/token", path, alone, "split alone")
+    yield Comparison("parse, split, detect, guard", "CPU us/token", path, alone, "split alone", at_most=PATH_US)
     early, whole = tokens_to_first_piece(eager=True), tokens_to_first_piece(eager=False)
-    yield Comparison("first piece of a 40-word opening", "tokens", early, whole, "its sentence", rounds=1)
+    yield Comparison(
+        "first piece of a 40-word opening", "tokens", early, whole, "its sentence", rounds=1, ratio_at_most=EARLY
+    )

@@ -39,6 +39,22 @@ def test_a_figure_without_a_baseline_is_reported_alone():
     assert "| alone | 7    | -        | -" in table([result])
 
 
+@pytest.mark.parametrize(
+    ("targets", "shown"),
+    [
+        ({}, "| - "),
+        ({"at_most": 4.0}, "| ≤ 4 "),
+        ({"ratio_at_most": 2.0}, "| ratio ≤ 2 "),
+        ({"at_most": 3.9}, "| ≤ 3.9, MISSED "),
+        ({"at_most": 9.0, "ratio_at_most": 1.9}, "| ≤ 9, ratio ≤ 1.9, MISSED "),
+    ],
+)
+def test_a_target_stands_beside_its_figure_and_a_miss_is_told(targets, shown):
+    result = measure(Comparison("c", "ms", lambda: 4.0, lambda: 2.0, "bare", 3, **targets))
+    assert result.missed() == ("MISSED" in shown)
+    assert shown in table([result]).splitlines()[-1]
+
+
 def test_no_rounds_is_an_error():
     with pytest.raises(ValueError, match="at least one round"):
         measure(Comparison("c", "s", lambda: 1.0, rounds=0))

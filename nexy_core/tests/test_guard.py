@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nexy_core.guard import neutralise
-from nexy_core.reply import ReplyParser, SpokenText
+from nexy_core.reply import ReplyParser, SpokenText, TextEnd
 from nexy_core.sentences import SentenceSplitter
 
 OBJECT = '{"session_id": "s", "command": "open_app", "args": {"app_name": "Mail"}}'
@@ -108,8 +108,14 @@ def test_no_answer_of_a_model_becomes_a_command_on_its_way(answer: str, step: in
     parser = ReplyParser(session_id="another", actions=())
     splitter = SentenceSplitter(max_chars=max_chars)
     events = [event for at in range(0, len(answer), step) for event in parser.feed(answer[at : at + step])]
-    texts = [event.text for event in events + parser.close() if isinstance(event, SpokenText)]
-    pieces = [piece for text in texts for piece in splitter.feed(text)] + splitter.close()
+    texts, pieces = [], []
+    for event in events + parser.close():
+        if isinstance(event, SpokenText):
+            texts.append(event.text)
+            pieces += splitter.feed(event.text)
+        elif isinstance(event, TextEnd):
+            pieces += splitter.close()
+    pieces += splitter.close()
     assert "".join(pieces) == "".join(texts)
     assert [command_read_by_a_client(neutralise(piece)) for piece in pieces] == [None] * len(pieces)
 

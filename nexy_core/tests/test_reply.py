@@ -6,7 +6,7 @@ import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from nexy_core.reply import ActionReply, ReplyNote, ReplyParser, SpokenText
+from nexy_core.reply import ActionReply, ReplyNote, ReplyParser, SpokenText, TextEnd, with_built_in
 from nexy_core.reply.reader import MAX_DEPTH, MAX_OBJECT_CHARS
 
 from nexy_core import Action, Argument
@@ -129,10 +129,34 @@ def test_the_text_is_spoken_while_the_rest_is_still_arriving() -> None:
     parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
     assert parser.feed('{"text": "Opening') == [SpokenText("Opening")]
     assert parser.feed(" Tele") == [SpokenText(" Tele")]
-    assert parser.feed('gram", "command": "open_app", "args": {"app_name"') == [SpokenText("gram")]
+    assert parser.feed('gram", "command": "open_app", "args": {"app_name"') == [SpokenText("gram"), TextEnd()]
     assert parser.feed(f': "Telegram"}}, "session_id": "{SESSION}"') == []
     (action,) = parser.feed("}")
     assert action.command == "open_app"
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        (reply(), 1),
+        (f"Well. {reply()} And {reply()}", 2),
+        (reply(text=""), 0),
+        (reply(text=...), 0),
+        ('{"text": "Hi", "text": "Hi again", "args": {"text": "no"}}', 1),
+        ('{"text": "Hi', 0),
+        ('Use {"text": "x", "y": 1} here.', 0),
+        ("Hello.", 0),
+    ],
+)
+@pytest.mark.parametrize("step", [0, 1, 5])
+def test_the_end_of_a_replys_text_is_told_once_right_behind_it(answer: str, ends: int, step: int) -> None:
+    parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
+    size = step or len(answer)
+    events = [event for at in range(0, len(answer), size) for event in parser.feed(answer[at : at + size])]
+    events += parser.close()
+    told = [at for at, event in enumerate(events) if isinstance(event, TextEnd)]
+    assert len(told) == ends
+    assert all(isinstance(events[at - 1], SpokenText) for at in told)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +229,16 @@ def test_a_bad_action_is_spoken_noted_and_not_carried_out(changes: dict, reason:
 def test_what_is_no_bad_action_is_a_warning() -> None:
     for reason in ("no_text", "malformed_json", "truncated_json", "too_deep", "too_large", "extra_command"):
         assert ReplyNote(reason).level == "WARNING"
+
+
+def test_opening_and_closing_a_program_are_built_in_and_stay_what_they_are() -> None:
+    own = Action("set_volume", (Argument("level", int),))
+    known = with_built_in((Action("open_app"), own))
+    assert [action.name for action in known] == ["open_app", "close_app", "set_volume"]
+    for command in ("open_app", "close_app"):
+        heard = hear(reply(command=command), actions=with_built_in(()))
+        assert [(action.command, action.args) for action in heard.actions] == [(command, {"app_name": "Telegram"})]
+        assert hear(reply(command=command, args={}), actions=known).notes == ["missing_argument"]
 
 
 def test_optional_arguments_and_integers_for_floats_are_fine() -> None:
@@ -299,7 +333,7 @@ def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
     parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
     parser.feed("Well. ")
     assert parser.feed('{"text": "Hi"') == []
-    assert parser.feed(', "command": "x"') == [SpokenText("Hi")]
+    assert parser.feed(', "command": "x"') == [SpokenText("Hi"), TextEnd()]
     assert hear('Well. {"text": "Hi"} Bye.', step=1).text == "Well. Hi Bye."
 
 

@@ -40,6 +40,7 @@ ENGLISH = [
     "It began in 2020. |Then came 2021.",
     "Use Python 3.11.2. |It works.",
     "Go to https://a.example/b?c=d.e!f. |Then mail me.you@x.com. |Bye.",
+    "See https://a.example/b?c=d.e. |Bye. |See a.example/p. |Go on. |Mail me@n.y. |Go on. |Open C:\\a.b. |Bye.",
     "Ping 192.168.0.1. |Open report.txt and main.c. |Ok.",
     "Node.js is fine. |So is example.com.",
     "Run `a. B? C!` now. |Then stop.",
@@ -79,6 +80,36 @@ ENGLISH = [
     "iPhone sales fell. |iPhone sales rose.",
     "See you... |Bye",
     "- 5 is less than 3. |Ok.",
+    # names with a mark of their own, streets and saints, degrees, letters that are no initials
+    "Yahoo! Inc. bought it. |I like Yahoo! |It is fun.",
+    "Jeopardy! Champions win. |We left in a hurry! |Champions win.",
+    "He lives at 2 Baker St. London, I think. |Yes.",
+    "He lives on Baker St. |It rains. |He left Baker St. |London is far.",
+    "He lives on Baker St. |Then, of course, he moved.",
+    "He lives on Baker St. |Then.",
+    "The view from Mount St. Helens is great. |In St. Louis it rains.",
+    "Visit St. Peter. |Peter is home. |On St. Anne is a church.",
+    "Heat it to 30 deg. C. |Paris is hot. |Turn 90 deg. |Paris is near.",
+    "At 30 deg. N. the sun is high. |Turn 90 deg. |North is there.",
+    "It is 30 °C. |Paris is hot. |It is 90°F. |London is not.",
+    "We need a Plan B. |Nobody has one. |A grade A. |Good job.",
+    "It covers 5 sq. ft. |Nobody knows. |Mt. Ft. Lee is high.",
+    "J.-P. Sartre wrote. |He was J.-P. |It is so.",
+    "P.S. I love you. |Bob a.k.a. The Boss came. |N.B. The door is open.",
+    "He is a prof. |He teaches. |Ask prof. Lee. |Ask Prof. The.",
+    "It was found by Smith et al. |The rest is known. |Smith et al. Nature 2020.",
+    "Just at 10 a.m. Dr. Lee arrived. |We left at 5 p.m. |Bob stayed. |We left home at 5 p.m. |$5 was left.",
+    "At 5 pm. Dr. Lee came. |He lives in the U.S. |$5 is enough. |The U.S.A. Army is big.",
+    "He lives in the U.S. |He's nice. |It was 5 p.m. |That's late. |Take exit C. |I did.",
+    "We have apples. |5 are red. |Fruits, etc. |Bob eats.",
+    "9. Ninth\n|10. Tenth\n|100. Hundredth",
+    "2020. |A good year.",
+    "> 1. One thing.",
+    "**1. One** thing.",
+    "__1. One__ thing.",
+    "# 1. Title\n|Text.",
+    "- 1. One\n|+ 2. Two\n|• 3. Three",
+    "Go to apt. 5, bldg. 2, rm. 3, ext. 4. |Look at op. 5.",
     "---\n\nText. |More",
 ]
 RUSSIAN = [
@@ -113,6 +144,20 @@ RUSSIAN = [
     "Ну… да. |Ладно… |Пойдём?! |Да!",
     "Сайт example.com. |Почта a@b.ru. |Всё.",
     "Напр. так. |Или так.",
+    "Хлеб, сыр и т.д. |Москва рядом. |Хлеб, сыр и т.п. |Москва рядом.",
+    "т. е. Он прав. |Мы видели т. Иванова. |Да.",
+    "Цена 5–7 руб. |Москва. |Цена 1,5 руб. |Москва. |Цена 1.5 руб. |Москва.",
+    "Цена 1 000 руб. |Москва. |Цена 5 — 7 руб. |Москва. |Цена 5-7 руб. |Москва.",
+    "Это было давно, в XIV в. |Москва росла. |Это было совсем давно, в XXI в. |Москва росла.",
+    "Это было давно, в CL в. |Москва росла. |Это было давно, в V в. |Москва росла.",
+    "Он купил три экз. |По-моему, дёшево. |Во-первых, да.",
+    "Тел. +7 495 123-45-67. |Звоните. |Тел. |Потом адрес.",
+    "В 2020-2021 гг. Москва росла. |Это было в 2020-2021 гг. |Москва росла.",
+    "Цена 100 р. |Дорого. |Ок. 5 человек. |Ок. |Идём.",
+    "Живу на пер. Садовый. |Ред. Иванов. |Изд. Наука.",
+    "Площадь 50 кв. м. |Ремонт новый. |Это 5 куб. м. |Много.",
+    "Он пьёт витамин С. |Врач доволен. |Сейчас 25 °С. |Москва рядом.",
+    "Ж.-Ж. Руссо писал. |Это проф. А. Иванов. |Он проф. |Он учит.",
     "Версия 2.0. |Готова.",
 ]
 CHINESE = [
@@ -132,6 +177,40 @@ SPECIAL = {
 }
 ROWS = [row for row in (SPECIAL.get(row, row) for row in ENGLISH + RUSSIAN + CHINESE) if row]
 HARD = st.text(alphabet="aAбБ .!?…,;:\n\"'«»”)`~*-—1 5#|>。！，你。😀\u200d\ufe0f[]/@", max_size=120)
+# One abbreviation after another: what each group of them does.
+INSIDE = """
+    Dr Mr Mrs Ms Messrs Mx Prof St Gen Sen Rep Lt Col Sgt Capt Cmdr Adm Rev Hon Pres Gov Supt Fr Mt Ft e.g i.e eg ie vs
+    v cf viz approx ca resp incl excl P.S N.B a.k.a
+    т.е т.к т.н т.о ул им Проф Акад Доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч пер ред изд
+"""
+WITH_A_NUMBER = """
+    no nos nr fig figs eq eqs sec ch chap pp p vol art ex ver apt bldg rm ext op
+    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec
+    рис стр гл табл илл п пп ст тт корп оф дом кн вып тел ок
+    янв фев мар апр июн июл авг сен сент окт ноя нояб дек
+"""
+BY_THE_NEXT_WORD = """
+    Inc Ltd Co Corp Jr Sr Bros Assn Dept Univ est Ave Blvd Rd Hwy min max Ph.D B.A M.A B.Sc M.Sc ed eds al U.S U.K U.N
+    E.U D.C L.A N.Y U.S.A обл р-н англ нем фр лат греч рус экз чел
+"""
+BEHIND_A_NUMBER = """
+    руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
+    oz lb lbs ft hr hrs mi min deg
+"""
+BEGINNINGS = """
+    The A An This That These Those There Here It Its He She We They You I My His Her Our Their Your Who What When Where
+    Why How Which If In On At As By For From With After Before During While Since Until Because Although Though And But
+    Or So Then Also However Therefore Meanwhile Moreover Finally First Next Now Today Yesterday Tomorrow Once Yes No Not
+    Do Does Did Is Are Was Were Can Could Will Would Should May Might Please Let Thanks Some Many Most All Both Each
+    It's В Во На За Из От До По При Для Без Через После Перед Во-первых Он Она Оно Они Мы Вы Я Ты Это Эта Этот Эти Тот
+    Та Те То Там Тут Здесь Что Как Где Когда Почему Кто Если И А Но Или Да Нет Не Ни Же Тогда Потом Затем Сначала Теперь
+    Сегодня Завтра Вчера Уже Еще Ещё Также Кроме Однако Поэтому Все Всё Его Её Ее Их Мой Моя Наш Ваш Так Такой Такие
+    У К С Со О Об Чтобы Хотя Пока Раз Был Была Было Были Есть Можно Нужно Надо
+"""
+BEHIND_THE_CLOCK = """
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September
+    October November December EST EDT PST PDT CST CDT MST MDT GMT UTC ET PT CT MT CET CEST BST Eastern Pacific
+"""
 PIECES = st.lists(
     st.sampled_from(
         [
@@ -165,6 +244,39 @@ def test_sentences_end_where_the_rules_say(row: str) -> None:
     assert "|".join(split(text, step=1)) == row
 
 
+@pytest.mark.parametrize("word", INSIDE.split())
+def test_these_never_end_a_sentence(word: str) -> None:
+    assert split(f"We saw {word}. Smith there.") == [f"We saw {word}. Smith there."]
+    assert split(f"We saw {word}. The there.") == [f"We saw {word}. The there."]
+
+
+@pytest.mark.parametrize("word", WITH_A_NUMBER.split())
+def test_in_front_of_a_number_these_do_not_end_a_sentence(word: str) -> None:
+    assert split(f"We saw {word}. 5 there.") == [f"We saw {word}. 5 there."]
+
+
+@pytest.mark.parametrize("word", BY_THE_NEXT_WORD.split())
+def test_these_end_a_sentence_when_the_next_word_begins_one(word: str) -> None:
+    assert split(f"We saw a {word}. Smith there.") == [f"We saw a {word}. Smith there."]
+    assert split(f"We saw a {word}. Then we left.") == [f"We saw a {word}. ", "Then we left."]
+
+
+@pytest.mark.parametrize("word", BEHIND_A_NUMBER.split())
+def test_behind_a_number_units_end_a_sentence(word: str) -> None:
+    assert split(f"It was 5 {word}. Smith left.") == [f"It was 5 {word}. ", "Smith left."]
+    assert split(f"It was 5 {word}. 3 {word}. Smith left.") == [f"It was 5 {word}. 3 {word}. ", "Smith left."]
+
+
+@pytest.mark.parametrize("word", BEGINNINGS.split())
+def test_these_words_begin_a_sentence_behind_an_abbreviation(word: str) -> None:
+    assert split(f"We left the U.S. {word} we know.") == ["We left the U.S. ", f"{word} we know."]
+
+
+@pytest.mark.parametrize("word", BEHIND_THE_CLOCK.split())
+def test_a_day_or_a_zone_belongs_to_its_time(word: str) -> None:
+    assert split(f"We left there at 5 p.m. {word} with him.") == [f"We left there at 5 p.m. {word} with him."]
+
+
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row.count("|") == 1 and len(row.partition("|")[2]) > 8 and row.count("`") != 1]
 )
@@ -193,6 +305,23 @@ def test_a_code_block_is_one_piece_that_is_not_spoken(fence: str) -> None:
     pieces = split(f"Look:\n{block}Done. Ok.", step=1)
     assert pieces == ["Look:\n", block, "Done. ", "Ok."]
     assert [isinstance(piece, Code) for piece in pieces] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_backticks_in_the_middle_of_a_line_open_no_block(step: int) -> None:
+    for text in ("Look. ```x y\nZ. W", "Look: ```\nZ. W", "One two three four, ```\nfive. Z."):
+        assert not any(isinstance(piece, Code) for piece in split(text, step=step))
+
+
+def test_a_block_right_behind_another_is_a_block() -> None:
+    pieces = split("```\na. B\n```\n```\nc. D\n```\n", step=1)
+    assert pieces == ["```\na. B\n```\n", "```\nc. D\n```\n"]
+    assert all(isinstance(piece, Code) for piece in pieces)
+
+
+def test_behind_a_code_block_only_whole_sentences_follow() -> None:
+    pieces = split("```\nx\n```\nVery well then, that is fine. Go.", eager=True, step=1)
+    assert pieces == ["```\nx\n```\n", "Very well then, that is fine. ", "Go."]
 
 
 def test_an_unfinished_code_block_is_code_to_the_end() -> None:
@@ -246,6 +375,26 @@ def test_a_long_sentence_is_cut_at_a_clause_if_one_is_near() -> None:
     assert split("one two three four, five six seven eight", max_chars=24)[0] == "one two three four, "
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("one two three, four five six", "one two three, "),
+        ("one two three; four five six", "one two three; "),
+        ('one two "ten," four five six', 'one two "ten," '),
+        ("one two (ten), four five six", "one two (ten), "),
+        ("the sum 1,000,000 is a big one", "the sum 1,000,000 is a "),
+        ("one, two three four five six", "one, two three four "),
+        ("one two three,four five six.", "one two three,four five "),
+        ("一二三四五六七八九十一二，一二三四五六七八九十一二三四五", "一二三四五六七八九十一二，"),
+        ("一二三四五六七八九十一二、一二三四五六七八九十一二三四五", "一二三四五六七八九十一二、"),
+        ("一二三，四五六七八九十一二一二三四五六七八九十一二三四五", "一二三，四五六七八九十一二一二三四五六七八九十"),
+    ],
+)
+def test_a_long_sentence_is_cut_at_the_last_clause_of_its_second_half_else_at_a_word(text: str, first: str) -> None:
+    for step in (0, 1, 5):
+        assert split(text, max_chars=24, step=step)[0] == first
+
+
 @pytest.mark.parametrize("max_chars", range(20, 41))
 @pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "é".replace("é", "e\u0301")])
 def test_a_cut_splits_no_character(emoji: str, max_chars: int) -> None:
@@ -267,6 +416,7 @@ def test_a_word_without_end_is_cut_at_the_cap() -> None:
         ("We walked slowly down the old road because nobody wanted to leave.", "We walked slowly down the old road "),
         ("Мы долго шли по старой дороге, потому что никто не хотел уходить.", "Мы долго шли по старой дороге, "),
         ("今天天气很好，我们去公园吧。", "今天天气很好，"),
+        ("今天天气很好，」我们去公园吧。", "今天天气很好，」"),
         # not at a name, a number, a list of numbers, nor inside quotes, brackets, emphasis or code
         ("He was in Paris, France.", "He was in Paris, France."),
         ("On March 5, 2024 it was cold.", "On March 5, 2024 it was cold."),
@@ -306,6 +456,36 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("Big old men saw red cats eat the because dogs were away.", None),
         ("Big old men saw Red Cats Eat because dogs were away.", None),
         ("Big old men — red cats and dogs.", "Big old men — "),
+        ("Big old men – red cats and dogs.", "Big old men – "),
+        ("Big old men; red cats and dogs.", "Big old men; "),
+        ("Big old men: red cats and dogs.", "Big old men: "),
+        ('He said "go away now", then he left.', 'He said "go away now", '),
+        ("He said (quite loud), then he left.", "He said (quite loud), "),
+        ("Он крикнул «уходи прочь», потом ушёл.", "Он крикнул «уходи прочь», "),
+        ("If you say so, fine. Next one.", "If you say so, "),
+        ("Go and sit by x, then wait.", None),
+        ("If you say so, why? Next one.", "If you say so, "),
+        ("If you say so, go! Next one.", "If you say so, "),
+        ("He said “go away now”, then he left.", "He said “go away now”, "),
+        ("The [old] man said so, then he left.", "The [old] man said so, "),
+        ("It is __very much so, quite really__ good.", None),
+        ("It is __so__ and very good, quite really good.", "It is __so__ and very good, "),
+        ("It is *very much so, quite really* good.", None),
+        ("我们『他和我』今天都很好，去公园吧。", "我们『他和我』今天都很好，"),
+        ("我们（他和我今天，都很好）去公园吧。", None),
+        ("我们（他和我）今天都很好，去公园吧。", "我们（他和我）今天都很好，"),
+        ("他说『今天天气很好，我们』去公园吧。", None),
+        ("**Well now then**, my friend, go home.", None),
+        ("Он сказал «когда идёт дождь, мы сидим дома» и ушёл.", None),
+        ("She told us “when it rains, we stay” and left.", None),
+        ("All of it [the house, the yard] burnt.", None),
+        ("He said „when it rains, we stay“ and left.", None),
+        ("It is __very much so, really__ good.", None),
+        ("Use `very much so, really` here.", None),
+        ("他说「下雨的时候，我们在家」然后走了。", None),
+        ("他说：「下雨的时候我们在家」，然后走了。", "他说：「下雨的时候我们在家」，"),
+        ("今天天气很好；我们去公园吧。", "今天天气很好；"),
+        ("今天天气很好：我们去公园吧。", "今天天气很好："),
     ],
 )
 def test_a_first_piece_has_enough_words_and_stands_at_a_safe_place(text: str, first: str | None) -> None:

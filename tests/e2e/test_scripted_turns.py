@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import threading
 import time
 import urllib.request
@@ -100,6 +101,40 @@ def test_an_action_is_forwarded_last_and_unchanged(start_scripted):
         "event": "mcp.command_request",
         "payload": {"session_id": session, "command": "open_app", "args": {"app_name": "Telegram // 100% «да»"}},
     }
+
+
+def test_an_action_can_be_forwarded_as_a_message_of_its_own(start_scripted):
+    server = start_scripted(
+        NEXY_FEATURES__FORWARD_ASSISTANT_ACTIONS="true", NEXY_TURN__ACTION_TRANSPORT="action_message"
+    )
+    with grpc.insecure_channel(server.address) as channel:
+        session = str(uuid.uuid4())
+        messages = list(StreamingServiceStub(channel).StreamAudio(iter([question("action Mail // 5%", session)])))
+    assert [message.WhichOneof("content") for message in messages][-2:] == ["action_message", "end_message"]
+    assert not any("__MCP__" in message.text_chunk for message in messages)
+    action = messages[-2].action_message
+    assert action.session_id == session
+    assert json.loads(action.action_json) == {
+        "session_id": session, "command": "open_app", "args": {"app_name": "Mail // 5%"}
+    }  # fmt: skip
+
+
+def test_the_kill_switch_is_read_when_the_action_is_sent(start_scripted, tmp_path):
+    """Turned on while the answer is still being spoken: the action of that very turn stays here."""
+    settings = tmp_path / "settings" / "settings.toml"
+    settings.parent.mkdir()
+    settings.write_text("[default]\n")
+    server = start_scripted(NEXY_FEATURES__FORWARD_ASSISTANT_ACTIONS="true")
+    with grpc.insecure_channel(server.address) as channel:
+        stub = StreamingServiceStub(channel)
+        call = stub.StreamAudio(iter([question("action Telegram [[llm.last.sleep.8000]]")]))
+        assert next(call).text_chunk
+        settings.write_text("[default.kill_switches]\ndisable_forward_assistant_actions = true\n")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("withhold", 30, reason="action_not_forwarded")
+        rest = list(call)
+    assert rest[-1].end_message
+    assert not any("__MCP__" in message.text_chunk for message in rest)
 
 
 def test_an_action_is_not_forwarded_by_default(scripted_stub):

@@ -85,11 +85,15 @@ class TextDelta:
 
 @attrs.frozen
 class ModelUsage:
-    """What the answer cost; at most once, after the last ``TextDelta``."""
+    """What the answer cost so far; the last one counts. A model may yield one before each text: answers can be cut.
+
+    ``estimated``: counted on the way, not reported by the model.
+    """
 
     model: str
     input_tokens: int
     output_tokens: int
+    estimated: bool = False
 
 
 # --- text and speech ----------------------------------------------------------------------------

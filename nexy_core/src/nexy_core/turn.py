@@ -14,7 +14,7 @@ from nexy_core.flags import Flags
 from nexy_core.host import Host, Parts
 from nexy_core.language import detect
 from nexy_core.ports import ActionOut, Commit, TurnOutput
-from nexy_core.reply import ActionReply, ReplyEvent, ReplyNote, ReplyParser, SpokenText
+from nexy_core.reply import ActionReply, ReplyEvent, ReplyNote, ReplyParser, SpokenText, TextEnd, with_built_in
 from nexy_core.sentences import Code, SentenceSplitter
 from nexy_core.settings import LiveSettings
 from nexy_core.streams import closing, lookahead
@@ -85,7 +85,7 @@ class Turn:
             screenshot=self.commit.screenshot,
             facts=tuple(event for event in known if isinstance(event, Fact)),
             history=tuple(event for event in known if isinstance(event, Exchange)),
-            actions=self.stage.host.actions() if self._forwarding() else (),
+            actions=with_built_in(self.stage.host.actions()) if self._forwarding() else (),
         )
 
     async def _recall(self) -> list[Fact | Exchange]:
@@ -127,7 +127,7 @@ class Turn:
                         return
 
     async def _replies(self, prompt: Prompt) -> AsyncGenerator[ReplyEvent]:
-        parser = ReplyParser(session_id=self.commit.session_id, actions=self.stage.host.actions())
+        parser = ReplyParser(session_id=self.commit.session_id, actions=with_built_in(self.stage.host.actions()))
         async with closing(self._deltas(prompt)) as deltas:
             async for delta in deltas:
                 for part in parser.feed(delta):
@@ -135,11 +135,13 @@ class Turn:
         for part in parser.close():
             yield part
 
-    async def _texts(self, prompt: Prompt) -> AsyncGenerator[str]:
+    async def _texts(self, prompt: Prompt) -> AsyncGenerator[str | TextEnd]:
         spoken = False
         async with closing(self._replies(prompt)) as replies:
             async for part in replies:
-                if text := self._take(part):
+                if isinstance(part, TextEnd):
+                    yield part
+                elif text := self._take(part):
                     spoken = spoken or bool(text.strip())
                     yield text
         if not spoken and (self._noted if self._action is None else not self._forwarding()):
@@ -160,7 +162,7 @@ class Turn:
         splitter = SentenceSplitter(max_chars=self.stage.settings.get("turn.max_sentence_chars", int))
         async with closing(self._texts(prompt)) as texts:
             async for text in texts:
-                for piece in splitter.feed(text):
+                for piece in splitter.close() if isinstance(text, TextEnd) else splitter.feed(text):
                     yield piece
         for piece in splitter.close():
             yield piece

@@ -51,6 +51,27 @@ BOTH = [  # the same whoever writes out the numbers
     ("en", "Until Jan. 5.", "Until January fifth."),
     ("en", "Add 2 tbsp. butter.", "Add two tablespoons butter."),
     ("en", "In the 1980s and '90s.", "In the nineteen eighties and nineties."),
+    (
+        "en",
+        "Open 24/7, ½ cup, 3 1/4 cups, 1½ cups.",
+        "Open twenty four seven, one half cup, three and one quarter cups, one and one half cups.",
+    ),
+    ("en", "Call +44 20 7946 0958.", "Call plus four four, two zero, seven nine four six, zero nine five eight."),
+    ("en", "It is 10 m² at 5 GHz.", "It is ten square meters at five gigahertz."),
+    ("en", "Meet at 5 p.m.", "Meet at five p m."),
+    ("en", "On Jan 5th.", "On January fifth."),
+    ("ru", "Это 24/7.", "Это двадцать четыре на семь."),
+    ("ru", "Встреча 5 янв. дома.", "Встреча пятого января дома."),
+    ("ru", "Агент 007.", "Агент ноль ноль семь."),
+    ("ru", "Здесь 10 м².", "Здесь десять квадратных метров."),
+    ("ru", "Это 1990-е.", "Это тысяча девятьсот девяностые."),
+    ("ru", "Версия 2.0.", "Версия два точка ноль."),
+    ("en", "World War II and Louis XIV.", "World War two and Louis the fourteenth."),
+    ("en", "World War I, chapter IV, the part I like.", "World War one, chapter four, the part I like."),
+    ("en", "Bob and I wear size XL, Bob IIII.", "Bob and I wear size XL, Bob IIII."),
+    ("ru", "Это XX век.", "Это двадцатый век."),
+    ("ru", "Было в XIX веке и в XVIII в.", "Было в девятнадцатом веке и в восемнадцатом веке."),
+    ("ru", "Пётр I и Екатерина II.", "Пётр первый и Екатерина вторая."),
     ("ru", "Счёт 3:2.", "Счёт три два."),
     ("ru", "Это 20-летний дом.", "Это двадцатилетний дом."),
     ("ru", "Ждать 30 мин. и 15 сек.", "Ждать тридцать минут и пятнадцать секунд."),
@@ -70,6 +91,16 @@ BOTH = [  # the same whoever writes out the numbers
     ("zh", "你好，**世界**。", "你好，世界。"),
     ("zh", "看 https://example.com/x 吧。", "看 example 点 com 吧。"),
 ]
+PLAIN = [  # without the heavier library
+    ("en", "On 25/12/2024.", "On December twenty fifth, twenty twenty four."),
+    ("en", "It costs ₹50.", "It costs fifty rupees."),
+    ("ru", "Цена 1 234,56 ₽.", "Цена тысяча двести тридцать четыре рубля пятьдесят шесть копеек."),
+    ("ru", "Нужна 1/2 стакана и 3/4 ложки.", "Нужна одна вторая стакана и три четвёртых ложки."),
+    ("ru", "½ стакана.", "одна вторая стакана."),
+    ("ru", "1990–1995 гг.", "тысяча девятьсот девяностый — тысяча девятьсот девяносто пятый годы"),
+    ("ru", "90-е годы.", "девяностые годы."),
+    ("ru", "Частота 5 ГГц, цена 20 долл.", "Частота пять гигагерц, цена двадцать долларов."),
+]
 DATES = [
     ("en", "On 3/14/2024.", ("March fourteenth", "twenty twenty four")),
     ("en", "On 2024-03-14.", ("March fourteenth", "twenty twenty four")),
@@ -88,6 +119,11 @@ def writer(request) -> SpeechWriter:
 @pytest.mark.parametrize(("language", "written", "spoken"), BOTH)
 def test_spoken_as_a_person_would(writer: SpeechWriter, language: str, written: str, spoken: str) -> None:
     assert writer.write(written, language) == spoken
+
+
+@pytest.mark.parametrize(("language", "written", "spoken"), PLAIN)
+def test_spoken_as_a_person_would_by_the_default_too(language: str, written: str, spoken: str) -> None:
+    assert SpeechWriter.load("plain", ()).write(written, language) == spoken
 
 
 @pytest.mark.parametrize(("language", "written", "parts"), DATES)

@@ -41,10 +41,11 @@ async def test_each_piece_arrives_while_the_next_is_not_yet_written(make_model, 
 
     provider.plays(waits_for_us)
     events = (await make_model()).process(Prompt("t", "s", "Hi"))
+    texts = (event async for event in events if isinstance(event, TextDelta))
     async with asyncio.timeout(5):
-        assert await anext(events) == TextDelta("first")
+        assert await anext(texts) == TextDelta("first")
         go_on.set()
-        assert await anext(events) == TextDelta("second")
+        assert await anext(texts) == TextDelta("second")
     await events.aclose()
 
 
@@ -55,9 +56,45 @@ async def test_usage_is_estimated_when_the_provider_gives_none(make_model, provi
         await reply.end()
 
     provider.plays(no_usage)
-    answer = await ask(await make_model())
+    model = await make_model()
+    answer = await ask(model)
+    assert answer.usage.estimated
     assert answer.usage.input_tokens > 0
     assert answer.usage.output_tokens > 0
+    assert model.status().figures["output_tokens"] == answer.usage.output_tokens
+
+
+@pytest.mark.parametrize("script", ["dies_half_way", "stops_half_way"])
+async def test_an_answer_that_breaks_off_has_cost_something_too(make_model, provider, scripts, quick, ask, script):
+    provider.plays(scripts[script])
+    model = await make_model(**quick)
+    answer = await ask(model, "How long is a " + "very " * 100 + "long question?")
+    assert answer.error is not None
+    assert answer.usage.estimated
+    assert answer.usage.input_tokens > 100
+    assert 0 < answer.usage.output_tokens < 10
+    assert model.status().figures["input_tokens"] == answer.usage.input_tokens
+
+
+async def test_an_answer_that_is_interrupted_has_cost_what_had_come(make_model, provider):
+    async def talks(reply):
+        await reply.open()
+        await reply.text(*(f"word{number} " for number in range(20)))
+        await reply.hang()
+
+    provider.plays(talks)
+    model = await make_model()
+    seen = []
+    events = model.process(Prompt("t", "s", "Hi"))
+    async with asyncio.timeout(5):
+        while sum(isinstance(event, TextDelta) for event in seen) < 20:
+            seen.append(await anext(events))
+    await events.aclose()
+    usage = next(event for event in reversed(seen) if isinstance(event, ModelUsage))
+    assert (usage.model, usage.estimated) == ("openai/fake", True)
+    assert 12 <= usage.output_tokens <= 80
+    figures = model.status().figures
+    assert (figures["input_tokens"], figures["output_tokens"]) == (usage.input_tokens, usage.output_tokens)
 
 
 async def test_a_finished_answer_does_not_wait_for_a_provider_that_stays_open(make_model, provider, ask):

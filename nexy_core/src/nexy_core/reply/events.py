@@ -24,6 +24,11 @@ class SpokenText:
 
 
 @attrs.frozen
+class TextEnd:
+    """A reply's ``text`` is complete, its rest may still be arriving: nothing more belongs to the last sentence."""
+
+
+@attrs.frozen
 class ActionReply:
     """A checked command for the client: ``args`` exactly as the model gave them. ``text`` was spoken already."""
 
@@ -45,4 +50,4 @@ class ReplyNote:
         return "ERROR" if self.reason in BAD_ACTION else "WARNING"
 
 
-ReplyEvent = SpokenText | ActionReply | ReplyNote
+ReplyEvent = SpokenText | TextEnd | ActionReply | ReplyNote

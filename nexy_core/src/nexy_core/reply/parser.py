@@ -10,7 +10,7 @@ import re
 import attrs
 
 from nexy_core.events import Action
-from nexy_core.reply.events import ActionReply, ReplyEvent, ReplyNote, SpokenText
+from nexy_core.reply.events import ActionReply, ReplyEvent, ReplyNote, SpokenText, TextEnd
 from nexy_core.reply.reader import ObjectReader, Outcome, Place
 from nexy_core.reply.rules import check
 
@@ -137,10 +137,13 @@ class ReplyParser:
         self._held = reader.feed(self._held, final=final)
         if reader.outcome is Outcome.OPEN and final:
             reader.close()
+        first = not reader.speaks
         spoken = reader.take_spoken()
-        if spoken and spoken == reader.text:
+        if first and spoken:
             self._set_gap()
         self._say(events, spoken)
+        if reader.take_text_end():
+            events.append(TextEnd())
         if reader.outcome is Outcome.OPEN:
             return False
         self._object = None
@@ -194,6 +197,8 @@ class ReplyParser:
 
 def _merged(events: list[ReplyEvent]) -> list[ReplyEvent]:
     """Neighbouring texts as one: a caller sees one text a feed where nothing stands between."""
+    if len(events) <= 1:
+        return events
     merged: list[ReplyEvent] = []
     for event in events:
         last = merged[-1] if merged else None

@@ -65,6 +65,7 @@ class ObjectReader:
     _quote: str = attrs.field(init=False, default="")
     _text_next: bool = attrs.field(init=False, default=False)
     _speaking: bool = attrs.field(init=False, default=False)
+    _text_ended: bool = attrs.field(init=False, default=False)
     _flaw: str = attrs.field(init=False, default="")
 
     @property
@@ -77,6 +78,11 @@ class ObjectReader:
         """The decoded ``text`` so far."""
         return "".join(self._spoken)
 
+    @property
+    def speaks(self) -> bool:
+        """Whether some of ``text`` was taken to be spoken."""
+        return self._taken > 0
+
     def take_spoken(self) -> str:
         """The part of ``text`` that came since the last call, once it is sure to be spoken."""
         if self.place in {Place.AMID, Place.QUOTED} and self.outcome is not Outcome.REPLY and not self._is_action():
@@ -84,6 +90,12 @@ class ObjectReader:
         fresh = "".join(self._spoken[self._taken :])
         self._taken = len(self._spoken)
         return fresh
+
+    def take_text_end(self) -> bool:
+        """Whether, since the last call, the end of ``text`` was reached and all of it taken."""
+        ended = self._text_ended and self.speaks
+        self._text_ended = self._text_ended and not ended
+        return ended
 
     def feed(self, text: str, *, final: bool = False) -> str:
         """Take what can be read of ``text``; return what is left for the next call, or for after the object."""
@@ -144,6 +156,7 @@ class ObjectReader:
             self._string_part(decoded[0])
             return min(at + decoded[1], len(text))
         self._quote = ""
+        self._text_ended = self._text_ended or self._speaking
         return at + 1
 
     def _string_part(self, part: str) -> None:

@@ -5,6 +5,18 @@ from collections.abc import Mapping
 from nexy_core.events import Action, Argument
 from nexy_core.reply.events import ActionReply, ReplyNote
 
+_APP = (Argument("app_name", str),)
+BUILT_IN = (
+    Action("open_app", _APP, "Opens a program on the user's computer."),
+    Action("close_app", _APP, "Closes a program on the user's computer."),
+)
+
+
+def with_built_in(declared: tuple[Action, ...]) -> tuple[Action, ...]:
+    """The built-in commands and those that plugins ``declared``; none of them can replace a built-in one."""
+    taken = {action.name for action in BUILT_IN}
+    return (*BUILT_IN, *(action for action in declared if action.name not in taken))
+
 
 def check(
     value: Mapping[str, object], text: str, session_id: str, actions: tuple[Action, ...]

@@ -8,7 +8,7 @@ import re
 
 import attrs
 
-from nexy_core.sentences.abbreviations import ends_sentence
+from nexy_core.sentences.abbreviations import ends_exclamation, ends_sentence
 
 EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
 _WIDE_STOPS = "。！？．｡"
@@ -33,6 +33,7 @@ _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-
 _SPEAKABLE = re.compile(r"[^\W_]")
 _INLINE_CODE_CHARS = 120
 _WORD_CHARS = 24
+_ADDRESS_SIGNS = frozenset("/\\=&?@")
 _NEED_MORE = -1
 _NO = 0
 
@@ -172,9 +173,12 @@ def _before_text(window: str, stop: re.Match[str], end: int, *, final: bool) -> 
         return head[1:].isupper()  # iPhone
     if head[:1] == ".":
         return False
-    if stop["run"] != "." or stop["emoji"] or stop["closers"].strip("*_~"):
-        return True
     start = _word_start(window, stop.start())
+    address = window[max(0, start - 1) : start] in _ADDRESS_SIGNS  # "https://a.example/?b=e.g. It"
+    if address or stop["run"] not in {".", "!", "?"} or stop["emoji"] or stop["closers"].strip("*_~"):
+        return True
+    if stop["run"] != ".":
+        return ends_exclamation(window[start : stop.end("run")], window[first:], final=final)
     return ends_sentence(window[:start], window[start : stop.start()], window[first:], final=final)
 
 

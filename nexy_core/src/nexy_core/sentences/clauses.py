@@ -19,7 +19,7 @@ _MARKER = re.compile(r"\s*(?:\d+|[^\W\d_])[.)]\s")
 _TOKEN = re.compile(r"\S+")
 _CLAUSE_END = re.compile(r"[a-zа-яё]{2,}[\"”»)]?[,;:]|[—–]", re.IGNORECASE)
 _WIDE_CLAUSE = re.compile("[\u3040-\u30ff\u3400-\u9fff][”」』）]?[，；：][”」』）]?")
-_PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("[", "]"), ("（", "）"), ("「", "」"), ("„", "“"))
+_PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("[", "]"), ("（", "）"), ("「", "」"), ("『", "』"), ("„", "“"))
 
 
 def clause_cut(text: str) -> int:

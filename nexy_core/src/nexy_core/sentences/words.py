@@ -10,28 +10,40 @@ def _words(text: str) -> frozenset[str]:
 # Always followed by what they belong to.
 NEVER = _words("""
     dr mr mrs ms messrs mx prof st gen sen rep lt col sgt capt cmdr adm rev hon pres gov supt fr mt ft
-    e.g i.e eg ie vs v cf viz al approx ca resp incl excl
-    т.е т.к т.н т.о ул им проф акад доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч
+    e.g i.e eg ie vs v cf viz approx ca resp incl excl p.s n.b a.k.a
+    т.е т.к т.н т.о ул им проф акад доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч пер ред изд
     """)
+# ... unless written small in front of an ordinary word: "He is a prof. He teaches."
+TITLES = _words("dr prof gen sen rep lt col sgt capt gov проф акад доц")
 # A number follows: part of the phrase. Otherwise they may be ordinary words ("No. I won't.").
 BEFORE_NUMBER = _words("""
-    no nos nr fig figs eq eqs sec ch chap p pp vol art ex ver v
+    no nos nr fig figs eq eqs sec ch chap p pp vol art ex ver v apt bldg rm ext op
     jan feb mar apr jun jul aug sep sept oct nov dec
-    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф пер дом № ч кн вып тел
+    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф дом ч кн вып тел ок
     янв фев мар апр июн июл авг сен сент окт ноя нояб дек
     """)
 # May end a sentence or stand inside: the next word decides.
 OPEN = _words("""
-    inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.a m.a b.sc m.sc ed eds
-    пр u.s u.k u.n e.u d.c l.a n.y
-    в вв обл р-н англ нем фр лат греч рус экз чел
+    inc ltd co corp jr sr bros assn dept univ est ave blvd rd hwy min max ph.d b.sc m.sc ed eds al
+    пр гг вв обл р-н англ нем фр лат греч рус экз чел
     """)
+STREETS = _words("st ave blvd rd hwy")
+SAINTED = _words(
+    "mount mt lake port fort cape point sault church cathedral basilica hospital island"
+)  # "Mount St. Helens"
+# A letter behind these is no initial: "Plan B."
+LABELS = _words("""
+    plan grade vitamin type class group option part section appendix point team hepatitis generation
+    план класс витамин группа группы тип вариант часть раздел пункт точка
+    """)
+EXCLAIMED = frozenset({"yahoo!", "jeopardy!", "guess?"})
+VERBS = _words("is are was were has had will can does did")
 # These end what they belong to: a capital behind them begins a sentence.
-CLOSING = _words("etc т.д т.п др др-е esq")
+CLOSING = frozenset({"т.д", "т.п"})
 UNITS = _words(
     """
-    руб коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
-    oz lb lbs ft hr hrs mi sq
+    руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
+    oz lb lbs ft hr hrs min mi sq deg
     """
 )
 CLOCK = frozenset({"a.m", "p.m", "am", "pm"})
@@ -45,7 +57,7 @@ STARTERS = _words("""
     why how which if in on at as by for from with after before during while since until because although though and but
     or so then also however therefore meanwhile moreover finally first next now today yesterday tomorrow once yes no not
     do does did is are was were can could will would should may might please let thanks some many most all both each
-    в во на за из от до по при для без через после перед во-первых он она оно они мы вы я ты это эта этот эти тот та те
+    в во на за из от до по при для без через после перед он она оно они мы вы я ты это эта этот эти тот та те
     то там тут здесь что как где когда почему кто если и а но или да нет не ни же тогда потом затем сначала теперь
     сегодня завтра вчера уже еще ещё также кроме однако поэтому все всё его её ее их мой моя наш ваш так такой такие
     у к с со о об чтобы хотя пока раз был была было были есть можно нужно надо

@@ -41,7 +41,10 @@ class SentenceFilter(TextFilter):
         if content is None or writer is None or pool is None:
             raise RuntimeError("the filter is not initialized")
         if len(request.shown) <= _QUICK_CHARS and writer.is_quick(request.spoken):
-            yield _filtered(content, writer, request)
+            moderated = _moderated(content, request)
+            untouched = moderated is request
+            spoken = writer.read(request.spoken) if untouched else writer.write(moderated.spoken, request.language)
+            yield attrs.evolve(moderated, spoken=spoken)
         else:
             yield await asyncio.get_running_loop().run_in_executor(pool, _filtered, content, writer, request)
 

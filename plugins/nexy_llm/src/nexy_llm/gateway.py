@@ -23,6 +23,7 @@ QUIET_ENVIRONMENT = {
 TALKATIVE_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 USAGE_WAIT_SECONDS = 0.5
 CHUNKS_A_BREATH = 16
+TEXTS_A_COUNT = 8
 MAX_RETRY_AFTER_SECONDS = 3600.0
 NO_KEY = "none"
 CONNECT_GRACE_SECONDS = 5.0
@@ -53,14 +54,15 @@ FOREIGN_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, R
 
 @attrs.define(eq=False)
 class Stream:
-    """One answer under way. ``usage`` is known once it has ended."""
+    """One answer under way. ``usage`` is estimated until it has ended."""
 
     gateway: "Gateway"
     route: Route
     _upstream: Any
     _asked_tokens: int
-    usage: ModelUsage | None = None
+    _reported: ModelUsage | None = None
     _chunks: int = 0
+    _texts: int = 0
     _text_tokens: int = 0
     _finished: bool = False
 
@@ -77,8 +79,16 @@ class Stream:
             broken_off = self._text_tokens and isinstance(translated, Unavailable)
             raise (_broken_off() if broken_off else translated) from None
         self._check_finished()
-        self.usage = await self._reported_usage() or ModelUsage(self.route.model, self._asked_tokens, self._text_tokens)
+        self._reported = await self._reported_usage()
         return ""
+
+    def time_to_count(self) -> bool:
+        """Whether to tell the usage with the latest text: with the first, then with each eighth."""
+        return self._texts % TEXTS_A_COUNT == 1
+
+    def usage(self) -> ModelUsage:
+        """What the answer has cost so far."""
+        return self._reported or ModelUsage(self.route.model, self._asked_tokens, self._text_tokens, estimated=True)
 
     async def aclose(self) -> None:
         """Close the connection to the provider, which stops the answer there."""
@@ -90,6 +100,7 @@ class Stream:
         self._finished = chunk is None or bool(choices and choices[0].finish_reason)
         text = cast("str", choices[0].delta.content or "") if choices else ""
         if text:
+            self._texts += 1
             self._text_tokens += estimate_tokens(text)
         return text
 

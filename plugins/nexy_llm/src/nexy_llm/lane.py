@@ -82,7 +82,7 @@ class Lane:
             delay_seconds *= 2
 
     async def _attempt(self, messages: Messages, limits: Limits, budget: Budget) -> AsyncGenerator[Event, None]:
-        """One request: text while it comes, then the usage. Closing it closes the request."""
+        """One request: text while it comes, now and then the usage so far. Closing it closes the request."""
         stream: Stream | None = None
         route = self.route
         try:
@@ -92,16 +92,21 @@ class Lane:
                 stream = await self.gateway.open(route, messages, limits, direct=self.supervisor is not None)
                 text = await stream.text()
             while text:
+                if stream.time_to_count():
+                    yield self._usage(stream)
                 yield TextDelta(text)
                 async with budget.wait(limits.between_tokens_seconds, "between_tokens_timeout"):
                     text = await stream.text()
-            if stream.usage is not None:
-                yield attrs.evolve(stream.usage, model=self.route.model)
+            yield self._usage(stream)
         except NexyError as error:
             raise await self._explained(error, route) from None
         finally:
             if stream is not None:
                 await stream.aclose()
+
+    def _usage(self, stream: Stream) -> ModelUsage:
+        usage = stream.usage()
+        return usage if self.supervisor is None else attrs.evolve(usage, model=self.route.model)
 
     def _skipped(self) -> Unavailable:
         return Unavailable(

@@ -50,13 +50,14 @@ class LiteLLM(LanguageModel):
 
     async def initialize(self) -> None:
         """Start the embedded model and import litellm beside it, then make one call through the whole path."""
-        configured = routes(self._settings)
+        configured, limits = routes(self._settings), Limits.read(self._settings)
         _, embedded = await asyncio.gather(
-            asyncio.to_thread(self._gateway.load),
+            asyncio.to_thread(warmup.load, self._gateway, limits),
             self._start_embedded(configured),
         )
         self._lanes = tuple(self._lane(route) for route in configured if embedded or not route.embedded)
-        await warmup.call(self._gateway, Limits.read(self._settings), self._supervisor)
+        if self._supervisor is not None:
+            await warmup.call(self._gateway, limits, self._supervisor)
         self._health = Health.READY
 
     async def process(self, prompt: Prompt) -> AsyncIterator[TextDelta | ModelUsage]:
@@ -65,23 +66,24 @@ class LiteLLM(LanguageModel):
         budget = Budget(limits.answer_seconds)
         failure: NexyError | None = None
         for lane in self._lanes:
-            begun = False
+            usage: ModelUsage | None = None
             try:
                 messages = await prompts.build(prompt, self._settings, embedded=lane.route.embedded)
                 async with aclosing(lane.answer(messages, limits, budget)) as events:
                     async for event in events:
-                        begun = True
-                        self._count(event)
+                        usage = event if isinstance(event, ModelUsage) else usage
                         yield event
             except ValidationFailed:
                 raise
             except NexyError as error:
-                if begun:
+                if usage is not None:  # an answer has begun
                     raise
                 failure = error if failure is None or failure.reason == SKIPPED else failure
                 self._log_failure(lane.route, error)
             else:
                 return
+            finally:
+                self._count(usage)
         raise failure or Unavailable("The language model is not ready.", reason="not_ready")
 
     async def cleanup(self) -> None:
@@ -135,10 +137,10 @@ class LiteLLM(LanguageModel):
             return False
         return True
 
-    def _count(self, event: TextDelta | ModelUsage) -> None:
-        if isinstance(event, ModelUsage):
-            self._tokens["input_tokens"] += event.input_tokens
-            self._tokens["output_tokens"] += event.output_tokens
+    def _count(self, usage: ModelUsage | None) -> None:
+        if usage is not None:
+            self._tokens["input_tokens"] += usage.input_tokens
+            self._tokens["output_tokens"] += usage.output_tokens
 
     def _log_failure(self, route: Route, error: NexyError) -> None:
         last = route is self._lanes[-1].route

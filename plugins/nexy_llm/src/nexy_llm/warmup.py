@@ -1,8 +1,11 @@
-"""The first call through litellm imports more of it and takes seconds: make it before the server is ready."""
+"""litellm takes seconds to import and imports more on its first call: both in a thread, before the server is ready."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import logging
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import attrs
@@ -19,28 +22,55 @@ HEAD_END = b"\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
-async def call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) -> None:
-    """One short answer from the embedded model, or from a stand-in on loopback: a real provider costs money."""
-    limits = attrs.evolve(limits, max_tokens=1)
+def load(gateway: Gateway, limits: Limits) -> None:
+    """Import litellm and make a first call. Run it in a thread: the loop may be serving turns meanwhile."""
+    with _collector_at_rest():
+        gateway.load()
+        asyncio.run(rehearse(gateway, limits))
+
+
+async def call(gateway: Gateway, limits: Limits, supervisor: Supervisor) -> None:
+    """One short answer from the embedded model."""
+    async with _forgiving():
+        await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits, direct=True)
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Without collections, each of which would stop all threads for longer the more is loaded.
+
+    What is loaded stays for good, so later collections need not look at it either.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+async def rehearse(gateway: Gateway, limits: Limits) -> None:
+    """One call to a stand-in on loopback (a real provider costs money), on a loop that ends with it."""
+    async with _forgiving(), await asyncio.start_server(_stand_in, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        await _ask(gateway, Route("openai/warm-up", f"http://127.0.0.1:{port}/v1"), limits)
+    await gateway.close()
+
+
+@contextlib.asynccontextmanager
+async def _forgiving() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(WARMUP_TIMEOUT_SECONDS):
-            await _call(gateway, limits, supervisor)
+            yield
     except (NexyError, TimeoutError) as error:
         logger.warning("the warm-up call failed: %s", getattr(error, "reason", "timeout"))
 
 
-async def _call(gateway: Gateway, limits: Limits, supervisor: Supervisor | None) -> None:
-    if supervisor is not None:
-        await _ask(gateway, await supervisor.route(WARMUP_TIMEOUT_SECONDS), limits, direct=True)
-        return
-    server = await asyncio.start_server(_stand_in, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        await _ask(gateway, Route("openai/warm-up", f"http://127.0.0.1:{port}/v1"), limits)
-
-
 async def _ask(gateway: Gateway, route: Route, limits: Limits, *, direct: bool = False) -> None:
-    stream = await gateway.open(route, [{"role": "user", "content": "Hello!"}], limits, direct=direct)
+    question = [{"role": "user", "content": "Hello!"}]
+    stream = await gateway.open(route, question, attrs.evolve(limits, max_tokens=1), direct=direct)
     try:
         while await stream.text():
             pass

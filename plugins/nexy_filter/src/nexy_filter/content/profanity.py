@@ -17,6 +17,7 @@ _LATIN = re.compile("[a-z]")
 _REPEATS = re.compile(r"(.)\1+")
 _EDGES = "!$+|_*"
 _SHORTEST_STEM_CHARS = 3
+_VERDICTS_KEPT = 4096
 _PREFIXES = ("за", "вы", "по", "на", "от", "до", "при", "пере", "про", "у", "раз", "рас", "под", "недо", "из", "изо")
 
 
@@ -29,6 +30,8 @@ class WordList:
     _allowed_words: set[str] = attrs.field(factory=set)
     _allowed_stems: set[str] = attrs.field(factory=set)
     _longest_chars: int = attrs.field(init=False, default=0)
+    _verdicts: dict[str, bool] = attrs.field(init=False, factory=dict)
+    _beginnings: set[str] = attrs.field(init=False, factory=set)  # of all stems: most words share none
 
     @classmethod
     def load(cls, extra: Iterable[str] = ()) -> "WordList":
@@ -48,13 +51,25 @@ class WordList:
                 (self._allowed_stems if allowed else self._stems).add(word[:-1])
             elif word:
                 (self._allowed_words if allowed else self._words).add(word)
-        self._longest_chars = max(map(len, self._stems | self._allowed_stems), default=0)
+        self._verdicts.clear()
+        stems = self._stems | self._allowed_stems
+        self._longest_chars = max(map(len, stems), default=0)
+        self._beginnings = {stem[:_SHORTEST_STEM_CHARS] for stem in stems}
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """The spans of the words that are on the list."""
         for match in _WORD.finditer(text):
-            if self._is_bad(match[0].lower()):
+            if self._verdict(match[0].lower()):
                 yield match.span()
+
+    def _verdict(self, word: str) -> bool:
+        """Whether ``word`` is on the list: most words of a sentence are seen again and again."""
+        verdict = self._verdicts.get(word)
+        if verdict is None:
+            if len(self._verdicts) >= _VERDICTS_KEPT:
+                self._verdicts.clear()
+            verdict = self._verdicts[word] = self._is_bad(word)
+        return verdict
 
     def _is_bad(self, word: str) -> bool:
         return any(self._is_listed(form) for form in _forms(word.replace("ё", "е")))
@@ -64,10 +79,14 @@ class WordList:
             return False
         if form in self._words or self._begins(form, self._stems):
             return True
+        if not form.startswith(_PREFIXES):
+            return False
         prefixes = (prefix for prefix in _PREFIXES if form.startswith(prefix))
         return any(self._begins(form[len(prefix) :], self._stems) for prefix in prefixes)
 
     def _begins(self, form: str, stems: set[str]) -> bool:
+        if form[:_SHORTEST_STEM_CHARS] not in self._beginnings:
+            return False
         longest = min(len(form), self._longest_chars)
         return any(form[:length] in stems for length in range(_SHORTEST_STEM_CHARS, longest + 1))
 

@@ -4,6 +4,7 @@ import re
 
 _ISO = re.compile(r"(?<![\d/.-])((?:1[5-9]|20)\d\d)-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])(?![\d-])")
 _US = re.compile(r"(?<![\d/.-])(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/((?:1[5-9]|20)\d\d)(?![\d/])")
+_DAY_FIRST = re.compile(r"(?<![\d/.-])(0?[1-9]|[12]\d|3[01])/(0?[1-9]|1[0-2])/((?:1[5-9]|20)\d\d)(?![\d/])")
 _DOTTED = re.compile(r"(?<![\d/.-])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.((?:1[5-9]|20)\d\d)(?![\d.]\d)")
 _MONTHS = {
     "en": "January February March April May June July August September October November December".split(),  # noqa: SIM905
@@ -18,6 +19,7 @@ def write_dates(text: str, language: str) -> str:
     text = _ISO.sub(lambda date: _say(language, int(date[3]), int(date[2]), date[1]), text)
     if language == "en":
         text = _US.sub(lambda date: _say(language, int(date[2]), int(date[1]), date[3]), text)
+    text = _DAY_FIRST.sub(lambda date: _say(language, int(date[1]), int(date[2]), date[3]), text)
     return _DOTTED.sub(lambda date: _say(language, int(date[1]), int(date[2]), date[3]), text)
 
 

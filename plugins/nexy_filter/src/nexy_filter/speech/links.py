@@ -12,6 +12,7 @@ _ACRONYM = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]?")
 _NUMBERS = re.compile(r"(?<![\d.,/])\d+(?:\.\d+){2,}(?![\d/]|\.\d)")
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})")
 _VERSION = re.compile(r"(?<!\w)(?:(?:version|версия)\s+)?v\.?\s?(?=\d)", re.IGNORECASE)
+_VERSION_NUMBER = re.compile(r"\b(versions?|верси\w{1,2})\s(\d+\.\d+)(?![\d.]\d|\d)", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@])@(?=\w)")
 _DOT = {"en": "dot", "ru": "точка", "zh": "点", "de": "Punkt", "fr": "point", "es": "punto", "it": "punto"}
 _AT = {"en": "at", "ru": "собака", "zh": "at", "de": "at", "fr": "arobase", "es": "arroba", "it": "chiocciola"}
@@ -28,6 +29,7 @@ def write_links(text: str, language: str) -> str:
     text = _SITE_OR_FILE.sub(lambda found: _say_dots(found[0], language), text)
     text = _VERSION.sub(_VERSION_WORD.get(language, "v "), text)
     text = _NUMBERS.sub(lambda found: _say_version(found[0], language), text)
+    text = _VERSION_NUMBER.sub(lambda found: f"{found[1]} {_say_version(found[2], language)}", text)
     return _HANDLE.sub(_AT.get(language, "at") + " ", text)
 
 

@@ -12,6 +12,7 @@ _CURRENCIES = {
     "£": ("pound", "penny"),
     "¥": ("yen", ""),
     "₽": ("ruble", "kopeck"),
+    "₹": ("rupee", "paisa"),
 }
 _SCALES = {"k": "thousand", "m": "million", "mln": "million", "b": "billion", "bn": "billion", "t": "trillion"}
 _UNITS = {
@@ -21,12 +22,14 @@ _UNITS = {
     "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute", "sec": "second", "s": "second", "ms": "millisecond",
     "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "Hz": "hertz", "KB": "kilobyte", "MB": "megabyte",
     "GB": "gigabyte", "TB": "terabyte", "W": "watt", "kW": "kilowatt", "kWh": "kilowatt hour", "V": "volt",
+    "m²": "square meter", "km²": "square kilometer", "m³": "cubic meter",
     "°C": "degree Celsius", "°F": "degree Fahrenheit", "°": "degree", "%": "percent",
 }  # fmt: skip
 _UNCHANGED = ("percent", "hertz")
+_IRREGULAR = {"foot": "feet", "square": "square", "cubic": "cubic"}
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _MONEY = re.compile(
-    rf"(?P<sign>-?)(?P<mark>[$€£¥₽])\s?(?P<number>{_NUMBER})(?:\s?(?P<scale>k|m|mln|bn?|t|thousand|million|billion|trillion)\b)?",
+    rf"(?P<sign>-?)(?P<mark>[$€£¥₽₹])\s?(?P<number>{_NUMBER})(?:\s?(?P<scale>k|m|mln|bn?|t|thousand|million|billion|trillion)\b)?",
     re.IGNORECASE,
 )
 _TIME = re.compile(
@@ -41,11 +44,12 @@ _SHORT_DECADE = re.compile(r"(?<!\w)['’]?([2-9])0['’]?s\b")
 _TENS = ("", "", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
 _DECADE = re.compile(r"(?<!\w)(1[1-9]|20)(\d)0s\b")
 _DAY = re.compile(
-    r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\s(\d{1,2})(?=\D|\Z)"
+    r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\s(\d{1,2})(?:st|nd|rd|th)?(?=\W|\Z)"
 )
 _RANGE = re.compile(r"(?<=\d)\s?[–-]\s?(?=\d)")
 _PHONE = re.compile(
-    r"(?<![\w.])\+?\d{1,3}[\s-]\(?\d{3}\)?[\s-]\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)"
+    r"(?<![\w.])\+\d{1,3}(?:[\s-]\d{2,4}){2,5}(?!\d)"
+    r"|(?<![\w.])\+?\d{1,3}[\s-]\(?\d{3}\)?[\s-]\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)"
     r"|(?<![\w.])\(?\d{3}\)?[\s-]\d{3}-\d{4}(?!\d)"
 )
 _FRACTION = re.compile(r"(?<![\d/.])([1-9])/([2-9]|10)(?![\d/])")
@@ -61,7 +65,7 @@ def spell(text: str) -> str:
     text = _PHONE.sub(lambda found: _digits(found[0]), text)
     text = _MONEY.sub(_money, text)
     text = _TIME.sub(_time, text)
-    text = _CLOCK.sub(lambda found: f"{_cardinal(found['hour'])} {found['half'].lower()} m", text)
+    text = _CLOCK.sub(lambda found: f"{_cardinal(found['hour'])} {found['half'].lower()} m" + _stop(found), text)
     text = _DAY.sub(lambda found: f"{found[1]} {_ordinal(int(found[2]))}", text)
     text = _FRACTION.sub(_fraction, text)
     text = _DECADE.sub(_decade, text)
@@ -70,6 +74,11 @@ def spell(text: str) -> str:
     text = _RANGE.sub(" to ", text)
     text = _UNIT.sub(_unit, text)
     return _ANY.sub(_any, text)
+
+
+def _stop(found: re.Match[str]) -> str:
+    """The full stop that ends both the abbreviation and the sentence."""
+    return "." if found[0].endswith(".") and not found.string[found.end() :].strip() else ""
 
 
 def _cardinal(written: str) -> str:
@@ -122,7 +131,8 @@ def _plural(name: str, number: str) -> str:
     if number.lstrip("-−") == "1" or name in {"yen", *_UNCHANGED}:
         return name
     first, _, rest = name.partition(" ")
-    first = "feet" if first == "foot" else first if first in _UNCHANGED else first + "s"
+    rest = f"{rest}s" if first in {"square", "cubic"} else rest
+    first = _IRREGULAR.get(first, first if first.endswith(_UNCHANGED) else f"{first}s")
     return f"{first} {rest}".strip()
 
 
@@ -139,7 +149,7 @@ def _time(found: re.Match[str]) -> str:
         said = hour if found["half"] else f"{hour} o'clock"
     else:
         said = f"{hour} {'oh ' if minute < _TEEN else ''}{_cardinal(str(minute))}"
-    return f"{said} {found['half'].lower()} m" if found["half"] else said
+    return f"{said} {found['half'].lower()} m" + _stop(found) if found["half"] else said
 
 
 def _fraction(found: re.Match[str]) -> str:

@@ -24,10 +24,16 @@ _FORMS = {
     "тыс": ("тысяча", "тысячи", "тысяч"), "млн": ("миллион", "миллиона", "миллионов"),
     "млрд": ("миллиард", "миллиарда", "миллиардов"), "ГБ": ("гигабайт", "гигабайта", "гигабайт"),
     "МБ": ("мегабайт", "мегабайта", "мегабайт"), "кВт": ("киловатт", "киловатта", "киловатт"),
+    "КБ": ("килобайт", "килобайта", "килобайт"), "ТБ": ("терабайт", "терабайта", "терабайт"),
+    "Гц": ("герц", "герца", "герц"), "кГц": ("килогерц", "килогерца", "килогерц"),
+    "МГц": ("мегагерц", "мегагерца", "мегагерц"), "ГГц": ("гигагерц", "гигагерца", "гигагерц"),
+    "м²": ("квадратный метр", "квадратных метра", "квадратных метров"),
+    "м³": ("кубический метр", "кубических метра", "кубических метров"),
+    "долл": ("доллар", "доллара", "долларов"),
 }  # fmt: skip
 _CENTS = {"₽": "коп", "руб": "коп", "р": "коп"}
 _ABBREVIATED = frozenset(
-    {"руб", "р", "коп", "тыс", "млн", "млрд", "мин", "сек", "шт", "г", "ч", "кг", "л", "см", "м", "км"}
+    {"долл", "руб", "р", "коп", "тыс", "млн", "млрд", "мин", "сек", "шт", "г", "ч", "кг", "л", "см", "м", "км"}
 )
 _CENT = ("цент", "цента", "центов")
 _FEMININE = frozenset({"коп", "т", "мин", "сек", "с", "шт", "тыс", "¥"})
@@ -45,6 +51,9 @@ _DATE = re.compile(
     r"(?:\s(?P<year>\d{4})(?:\s(?:г\.|года))?)?"
 )
 _YEAR = re.compile(r"(?<!\d)(?P<year>[12]\d{3})\s?(?P<word>году|года|год|г\.)(?!\w)")
+_YEARS = re.compile(r"(?<!\d)([12]\d{3})\s?[–—-]\s?([12]\d{3})\s?гг?\.")
+_DECADE = re.compile(r"(?<!\w)(\d{0,2}[2-9]0)-е(?!\w)")
+_FRACTION = re.compile(r"(?<![\d/.])([1-9])/([2-9]|10)(?![\d/])")
 _ORDINAL = re.compile(r"(?<!\w)(?P<number>\d{1,4})-(?P<ending>й|ый|ой|я|ая|е|ое|го|ого|му|ому|м|ом|х|ых)(?!\w)")
 _RANGE = re.compile(r"(?<=\d)\s?[–—-]\s?(?=\d)")
 _PHONE = re.compile(r"(?<![\w.])(?:\+7|8)[\s-]?\(?\d{3}\)?[\s-]?\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)")
@@ -68,7 +77,10 @@ def spell(text: str) -> str:
     text = _MARK_FIRST.sub(_measured, text)
     text = _TIME.sub(_time, text)
     text = _DATE.sub(_date, text)
+    text = _YEARS.sub(lambda found: f"{_ordinal(int(found[1]))} — {_ordinal(int(found[2]))} годы", text)
     text = _YEAR.sub(_year, text)
+    text = _FRACTION.sub(lambda found: _part(int(found[1]), int(found[2])), text)
+    text = _DECADE.sub(lambda found: _ordinal(int(found[1]), plural=True), text)
     text = _ORDINAL.sub(lambda found: _ordinal(int(found["number"]), **_CASES[found["ending"]]), text)
     text = _RANGE.sub(" — ", text)
     text = _UNIT.sub(_measured, text)
@@ -84,7 +96,17 @@ def _cardinal(written: str, *, feminine: bool = False) -> str:
     whole, _, decimals = bare.partition(".")
     if decimals:
         return sign + _fraction(int(whole), decimals)
-    return sign + in_words(int(whole), "ru", gender="f" if feminine else "m")
+    if len(whole) > 1 and whole.startswith("0"):
+        return sign + _phone(whole)
+    said = in_words(int(whole), "ru", gender="f" if feminine else "m")
+    return sign + (said.removeprefix("одна ") if said.startswith("одна тысяча") else said)
+
+
+def _part(top: int, bottom: int) -> str:
+    """Such as одна вторая, три четвёртых."""
+    one = _form(top) == 0
+    bottom_said = _ordinal(bottom, gender="f") if one else _ordinal(bottom, case="g", plural=True)
+    return f"{in_words(top, 'ru', gender='f')} {bottom_said}"
 
 
 def _fraction(whole: int, decimals: str) -> str:

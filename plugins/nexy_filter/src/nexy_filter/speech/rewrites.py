@@ -10,6 +10,13 @@ _MONTHS = {
     "jan": "January", "feb": "February", "mar": "March", "apr": "April", "jun": "June", "jul": "July", "aug": "August",
     "sep": "September", "sept": "September", "oct": "October", "nov": "November", "dec": "December",
 }  # fmt: skip
+_MONTHS_RU = {
+    "янв": "января", "фев": "февраля", "февр": "февраля", "мар": "марта", "апр": "апреля", "июн": "июня",
+    "июл": "июля", "авг": "августа", "сен": "сентября", "сент": "сентября", "окт": "октября", "ноя": "ноября",
+    "нояб": "ноября", "дек": "декабря",
+}  # fmt: skip
+_VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
+_VULGAR_SIGNS = rf"(?:(\d)\s?)?([{''.join(_VULGAR)}])"
 _DAYS = {
     "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday",
     "thurs": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
@@ -29,6 +36,10 @@ def _power(squared: str, cubed: str, power: str) -> Callable[[re.Match[str]], st
     return lambda found: f" {words.get(found[1], f'{power} {found[1]}')} "
 
 
+def _vulgar(joint: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: f"{found[1]} {joint} {_VULGAR[found[2]]}" if found[1] else _VULGAR[found[2]]
+
+
 def _years_old(found: re.Match[str]) -> str:
     """``20-летний`` is one word: двадцатилетний."""
     number = in_words(int(found[1]), "ru", case="g").replace(" ", "")
@@ -37,6 +48,9 @@ def _years_old(found: re.Match[str]) -> str:
 
 _RULES: Mapping[str, tuple[tuple[str, _Replacement], ...]] = {
     "en": (
+        (_VULGAR_SIGNS, _vulgar("and")),
+        (r"(?<=\d) (?=[1-9]/(?:[2-9]|10)\b)", " and "),
+        (r"\b24/7\b", "24 7"),
         (_PATH, _path("slash")),
         (_RATIO, r"\1 to \2"),
         (r"\b([1-9]\d?)/\1\b", r"\1 \1"),
@@ -52,6 +66,9 @@ _RULES: Mapping[str, tuple[tuple[str, _Replacement], ...]] = {
         (r"\b(\d{1,4})\s?x\s?(?=\d)", r"\1 by "),
     ),
     "ru": (
+        (_VULGAR_SIGNS, _vulgar("и")),
+        (r"\b24/7\b", "24 на 7"),
+        (rf"(?<=\d)\s({'|'.join(sorted(_MONTHS_RU, key=len, reverse=True))})\.", lambda m: f" {_MONTHS_RU[m[1]]}"),
         (_PATH, _path("слэш")),
         (_RATIO, r"\1 \2"),
         (r"\b([1-9]\d?)/\1\b", r"\1 на \1"),

@@ -12,6 +12,7 @@ from nexy_filter.speech.dates import write_dates
 from nexy_filter.speech.links import write_links
 from nexy_filter.speech.markup import Markup
 from nexy_filter.speech.rewrites import rewrite
+from nexy_filter.speech.roman import write_roman
 from nexy_filter.speech.symbols import write_symbols
 
 Speller = Callable[[str, str], str]
@@ -20,7 +21,7 @@ Speller = Callable[[str, str], str]
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TO_DO = re.compile(
     r"[^\w\s,.!?;:'’\"“”«»()—–…-]"  # signs, markup, emoji
-    r"|[\d_\n]|\w\.\S|^\s*-\s|\s-\w|\betc\."
+    r"|[\d_\n¼-¾⅐-⅞]|\w\.\S|^\s*-\s|\s-\w|\betc\."
     r"|(?<!\w)\w{1,5}\.(?!\s*\Z)"  # perhaps an abbreviation
     r"|\b[IVXLC]{2,}\b|\w{2}\s[IVX]\b"  # Roman numerals
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w{0,2}[-–]"
@@ -61,12 +62,15 @@ class SpeechWriter:
 
     def write(self, text: str, language: str) -> str:
         """What to say for ``text``; "" for what is not said at all, such as code, rules and lone emoji."""
-        spoken = self._write(text, language)
-        return f"{spoken}," if spoken and _CUT.search(text) else spoken
+        if self.is_quick(text):
+            return self.read(text)
+        return _unfinished(text, self._write(text, language))
+
+    def read(self, text: str) -> str:
+        """What to say for a text that ``is_quick``."""
+        return _unfinished(text, text.strip() if _SPEAKABLE.search(text) else "")
 
     def _write(self, text: str, language: str) -> str:
-        if not _TO_DO.search(text):
-            return text.strip() if _SPEAKABLE.search(text) else ""
         if _FENCE.match(text):
             return ""
         if len(text) > _MAX_CHARS:
@@ -77,9 +81,14 @@ class SpeechWriter:
         plain = write_links(plain, language)
         plain = write_dates(plain, language)
         plain = rewrite(plain, language)
+        plain = write_roman(plain, language)
         plain = expand(plain, language)
         plain = write_symbols(plain, language)
         return _tidied(self._spell(plain, language))
+
+
+def _unfinished(text: str, spoken: str) -> str:
+    return f"{spoken}," if spoken and _CUT.search(text) else spoken
 
 
 def _has_damga() -> bool:
