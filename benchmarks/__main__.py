@@ -28,7 +28,7 @@ def main(wanted: list[str]) -> None:
         results += measure_all(importlib.import_module(f"benchmarks.{name}").comparisons())
     print(table(results))
     if missed := [result.comparison.name for result in results if result.missed()]:
-        raise SystemExit(f"over target: {'; '.join(missed)}")
+        raise SystemExit(f"target missed: {'; '.join(missed)}")
 
 
 if __name__ == "__main__":

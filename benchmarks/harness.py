@@ -18,7 +18,7 @@ Measure = Callable[[], float]
 class Comparison:
     """What is measured. Without a ``baseline`` only the figure is reported; lower is better unless ``unit`` says so.
 
-    ``at_most`` is the target for the figure, ``ratio_at_most`` that for its ratio to the baseline.
+    The last four are targets: for the figure, and for its ratio to the baseline.
     """
 
     name: str
@@ -28,7 +28,9 @@ class Comparison:
     baseline_name: str = "-"
     rounds: int = DEFAULT_ROUNDS
     at_most: float | None = None
+    at_least: float | None = None
     ratio_at_most: float | None = None
+    ratio_at_least: float | None = None
 
 
 @attrs.frozen
@@ -40,13 +42,21 @@ class Result:
     baseline: float | None
     ratios: tuple[float, ...]
 
+    def targets(self) -> Iterator[tuple[str, bool]]:
+        """Each target of the comparison, and whether it is met."""
+        wanted, ratio = self.comparison, statistics.median(self.ratios) if self.ratios else None
+        for name, figure, most, least in (
+            ("", self.ours, wanted.at_most, wanted.at_least),
+            ("ratio ", ratio, wanted.ratio_at_most, wanted.ratio_at_least),
+        ):
+            if most is not None:
+                yield f"{name}≤ {most:g}", figure is not None and figure <= most
+            if least is not None:
+                yield f"{name}≥ {least:g}", figure is not None and figure >= least
+
     def missed(self) -> bool:
-        """Whether it is over a target of its comparison."""
-        figure, ratio = self.comparison.at_most, self.comparison.ratio_at_most
-        return bool(
-            (figure is not None and self.ours > figure)
-            or (ratio is not None and self.ratios and statistics.median(self.ratios) > ratio)
-        )
+        """Whether a target is not met."""
+        return not all(met for _, met in self.targets())
 
 
 def measure(comparison: Comparison) -> Result:
@@ -98,10 +108,7 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _target(result: Result) -> str:
-    figure, ratio = result.comparison.at_most, result.comparison.ratio_at_most
-    parts = [] if figure is None else [f"≤ {figure:g}"]
-    parts += [] if ratio is None else [f"ratio ≤ {ratio:g}"]
-    parts += ["MISSED"] if result.missed() else []
+    parts = [name for name, _ in result.targets()] + (["MISSED"] if result.missed() else [])
     return ", ".join(parts) or "-"
 
 

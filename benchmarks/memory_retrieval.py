@@ -52,5 +52,11 @@ def comparisons() -> Iterator[Comparison]:
                 other = found[way, asked, told]
                 baseline = (lambda value=other: value) if other else None
                 yield Comparison(
-                    f"{asked} asks for {told}", unit, lambda value=ours: value, baseline, f"{name}: {other}", 1
+                    f"{asked} asks for {told}",
+                    unit,
+                    lambda value=ours: value,
+                    baseline,
+                    f"{name}: {other}",
+                    1,
+                    at_least=0.9,
                 )

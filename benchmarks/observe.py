@@ -67,6 +67,7 @@ def comparisons() -> Iterator[Comparison]:
             per_item(lambda: our_lines(log), LINES),
             per_item(lambda: their_lines(theirs), LINES),
             "loguru to a file",
+            at_most=5,
         )
         logger.remove(handler)
         log.close(10)
@@ -78,11 +79,13 @@ def comparisons() -> Iterator[Comparison]:
         per_item(lambda: [metrics.stage("first_token", n) for n in range(OBSERVATIONS)], OBSERVATIONS),
         per_item(lambda: [child.observe(n) for n in range(OBSERVATIONS)], OBSERVATIONS),
         "prometheus, kept child",
+        at_most=1,
     )
     yield Comparison(
         "reading a p95",
         "µs CPU",
         per_item(lambda: [metrics.stages["first_token"].percentile(0.95) for _ in range(READS)], READS),
+        at_most=1000,
     )
     yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))
     with server_ports("benchmarks._observed_wire") as (observed, unobserved):
@@ -94,6 +97,7 @@ def comparisons() -> Iterator[Comparison]:
                 cpu_of(unobserved, script, turns),
                 "the same, unobserved",
                 ROUNDS,
+                ratio_at_most=1.1,
             )
 
 

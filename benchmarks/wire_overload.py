@@ -45,7 +45,7 @@ def comparisons() -> Iterator[Comparison]:
             run(ours, undisturbed),
             "the same turns alone",
             3,
-            "≥ 0.95×",
+            ratio_at_least=0.95,
         )
         yield Comparison(
             "refusal under that load, p99",
@@ -54,9 +54,9 @@ def comparisons() -> Iterator[Comparison]:
             run(bare, answer),
             "bare grpc.aio generator that answers them all",
             3,
-            "≤ 50 ms",
+            at_most=50,
         )
-        yield Comparison("normal again after that load", "s", run(ours, recovery), rounds=3, target="≤ 5 s")
+        yield Comparison("normal again after that load", "s", run(ours, recovery), rounds=3, at_most=5)
 
 
 @attrs.define

@@ -47,6 +47,10 @@ def test_a_figure_without_a_baseline_is_reported_alone():
         ({"ratio_at_most": 2.0}, "| ratio ≤ 2 "),
         ({"at_most": 3.9}, "| ≤ 3.9, MISSED "),
         ({"at_most": 9.0, "ratio_at_most": 1.9}, "| ≤ 9, ratio ≤ 1.9, MISSED "),
+        ({"at_least": 4.0, "at_most": 11.0}, "| ≤ 11, ≥ 4 "),
+        ({"at_least": 4.1}, "| ≥ 4.1, MISSED "),
+        ({"ratio_at_least": 2.0}, "| ratio ≥ 2 "),
+        ({"ratio_at_least": 2.1}, "| ratio ≥ 2.1, MISSED "),
     ],
 )
 def test_a_target_stands_beside_its_figure_and_a_miss_is_told(targets, shown):
