@@ -101,6 +101,11 @@ class Scheduler:
         while len(self._ends) > _MAX_TURNS:
             self._ends.popitem(last=False)
 
+    def expect(self, speed: float) -> None:
+        """Seconds of speech that one worker makes in a second, as a voice showed when it was loaded; work corrects it."""
+        if not self._worked_seconds:
+            self._made_seconds, self._worked_seconds = speed, 1.0
+
     @property
     def figures(self) -> dict[str, float | int | str]:
         """For ``Status.figures``."""
@@ -113,7 +118,7 @@ class Scheduler:
 
     @property
     def speed(self) -> float:
-        """Seconds of speech per second with every worker busy, over recent work; 0 before the first."""
+        """Seconds of speech per second with every worker busy, over recent work; 0 before the first voice."""
         return self._made_seconds / self._worked_seconds * self.workers if self._worked_seconds else 0.0
 
     async def close(self) -> int:
