@@ -118,6 +118,7 @@ def _backpressure() -> tuple[Setting, ...]:
         seconds(table + "max_turn_seconds", 600, "End a turn that lasts longer."),
         seconds(table + "retry_after_seconds", 60, "What a client refused for want of a slot should wait."),
         seconds(table + "max_speech_backlog_seconds", 4, "Refuse turns while the speech owed takes longer to make."),
+        seconds(table + "speech_per_turn_seconds", 8, "Speech that a running turn is expected to owe.", minimum=0),
         count(table + "max_message_bytes", 50 * MIB, "Size of one message.", live=False, minimum=KIB),
         count(table + "max_screenshot_bytes", 48 * MIB, "Size of a screenshot, in base64.", minimum=KIB),
         count(table + "max_screenshot_pixels", 4096 * 4096, "Width times height of a screenshot.", minimum=KIB),

@@ -1,6 +1,7 @@
 """The workflows behind the transport: streaming turns, memory, interrupts, greetings, usage (C5)."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -59,10 +60,17 @@ class Workflows:
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         """Run one turn; what was delivered is remembered whatever happens."""
         mask = self.stage.log.mask_id
-        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id))
+        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id), asked=commit.asked)
+        trace.mark("admission")
         self.traces.add(trace)
         with self.stage.host.hold(commit.hardware_id) as parts:
             await self._run(Turn(self.stage, parts, commit, output, trace), trace)
+
+    def refused(self, hardware_id: str, session_id: str, error: NexyError) -> None:
+        """Keep why a turn was not let in."""
+        mask = self.stage.log.mask_id
+        trace = TurnTrace(uuid.uuid4().hex, mask(session_id), mask(hardware_id))
+        self.traces.refuse(trace, error.error_type.value, error.reason)
 
     async def _run(self, turn: Turn, trace: TurnTrace) -> None:
         whole = False

@@ -318,6 +318,25 @@ async def test_slots_rates_and_speech_owed_refuse_before_any_work(running):
         assert len(server.script.commits) <= 3
 
 
+async def test_a_burst_at_once_is_refused_in_part_where_the_voice_could_not_keep_up(running):
+    async with running(**{"backpressure.max_concurrent_streams": 50}) as server, Stub(server.address) as stub:
+        server.script.pace = 1 / 5  # 6 s a turn, 3 s of backlog: three turns
+        sessions = [str(uuid.uuid4()) for _ in range(12)]
+        calls = [stub.StreamAudio(iter([commit("hang", session)])) for session in sessions]
+        first = await asyncio.gather(*(call.read() for call in calls))
+        waiting = [call for call, message in zip(calls, first, strict=True) if message.text_chunk]
+        assert len(waiting) == 3
+        ends = [await all_of(call) for call in calls if call not in waiting]
+        assert {error.error_type for _, error in ends} == {ErrorType.STREAM_LIMIT_EXCEEDED}
+        assert [reason for _, _, reason in server.script.refusals] == ["speech_owed"] * 9
+        assert {session for _, session, _ in server.script.refusals} < set(sessions)
+        for call in waiting:
+            call.cancel()
+        await asyncio.wait_for(server.desk.turns.drained(), 5)
+        _, error = await all_of(stub.StreamAudio(iter([commit("hello")])))
+        assert error is None
+
+
 async def test_an_idle_stream_times_out_but_a_running_turn_is_not_idle(running):
     async with running() as server, Stub(server.address) as stub:
         idle, busy = stub.StreamAudio(), stub.StreamAudio()

@@ -172,7 +172,11 @@ class StreamCall:
         if message.phase == pb.REQUEST_PHASE_COLLECT:
             await self._collect(message, device, session)
         else:
-            await self._commit(message, device, session)
+            try:
+                await self._commit(message, device, session)
+            except NexyError as error:
+                self._desk.orchestrator.refused(device, session, error)
+                raise
 
     async def _collect(self, message: pb.StreamRequest, device: str, session: str) -> None:
         desk, now = self._desk, time.monotonic()
@@ -191,7 +195,7 @@ class StreamCall:
     # --- turns ----------------------------------------------------------------------------------
 
     async def _commit(self, message: pb.StreamRequest, device: str, session: str) -> None:
-        desk = self._desk
+        desk, asked = self._desk, time.monotonic()
         desk.check_open()
         desk.admission.check_message(device)
         gathered = desk.collected.take((device, session))
@@ -209,17 +213,17 @@ class StreamCall:
             raise
         self._turn, self.idle_since = turn, 0.0
         self.output = StreamOutput(self._context, desk.settings.get("turn.action_transport", str))
-        turn.task = asyncio.create_task(self._run(turn.live, prompt, image, self.output))
+        turn.task = asyncio.create_task(self._run(turn.live, prompt, image, asked, self.output))
         # A callback, not a finally: a task that is cancelled before its first step runs no code of its own.
         turn.task.add_done_callback(lambda _: desk.release(turn))
 
-    async def _run(self, live: LiveTurn, prompt: str, image: str, output: StreamOutput) -> None:
+    async def _run(self, live: LiveTurn, prompt: str, image: str, asked: float, output: StreamOutput) -> None:
         desk = self._desk
         if len(image) > LARGE_SCREENSHOT_CHARS:
             shot = await asyncio.to_thread(requests.screenshot, image, desk.settings)
         else:
             shot = requests.screenshot(image, desk.settings)
-        commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot)
+        commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot, asked)
         await desk.orchestrator.turn(commit, output)
 
     async def _supersede(self) -> None:

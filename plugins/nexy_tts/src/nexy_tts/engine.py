@@ -184,7 +184,7 @@ def _whole(voice: Voice, data: bytes, threads: int) -> Voice:
 
 
 def _calibrated(voice: Voice) -> Voice | None:
-    """The voice, warm, with its usual peak and speed, and how far its second half looks; ``None`` if that is unknown."""
+    """The voice, warm, with its usual peak and speed, and how far its decoder looks; ``None`` if that is unknown."""
     stretch, peak = _warm(voice, _WARM_TEXTS[-1], wide=True)
     if voice.decoder is not None:
         found = _with_context(voice, voice.decoder, stretch)

@@ -102,7 +102,7 @@ class Scheduler:
             self._ends.popitem(last=False)
 
     def expect(self, speed: float) -> None:
-        """Seconds of speech that one worker makes in a second, as a voice showed when it was loaded; work corrects it."""
+        """Seconds of speech one worker makes in a second, as a voice showed when it was loaded; work corrects it."""
         if not self._worked_seconds:
             self._made_seconds, self._worked_seconds = speed, 1.0
 
