@@ -26,7 +26,7 @@ SLOW, FAST = "8", "60"  # words a second: slower than the voice on two cores, an
 ALLOWANCE, ALLOWANCE_MS = 1.15, 15.0
 SENTENCE = (
     "When the ship came in at last, the whole town ran down to the harbour to see who had come home from the "
-    "islands after the long winter."
+    "islands again."
 )
 FIVE = (
     "The oldest lighthouse on this coast was built by sailors.",
