@@ -236,6 +236,18 @@ async def test_bad_requests_get_a_message_and_a_status(running, request_, reason
         assert server.desk.admission.slots_used == 0
 
 
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [(commit("   "), "no_prompt"), (commit("hi", screenshot="???"), "screenshot_not_base64")],
+)
+async def test_a_turn_that_is_not_let_in_can_be_explained(running, request_, reason):
+    async with running() as server, Stub(server.address) as stub:
+        await all_of(stub.StreamAudio(iter([request_])))
+        assert server.script.refusals == [(DEVICE, request_.session_id, reason)]
+        await all_of(stub.StreamAudio(iter([commit("fail")])))
+        assert len(server.script.refusals) == 1
+
+
 async def test_half_close_without_a_message_is_a_validation_failure(running):
     async with running() as server, Stub(server.address) as stub:
         messages, error = await all_of(stub.StreamAudio(iter([])))

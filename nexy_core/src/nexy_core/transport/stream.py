@@ -9,7 +9,7 @@ import grpc
 
 from nexy_core.backpressure import Admission
 from nexy_core.errors import NexyError, Unavailable, ValidationFailed
-from nexy_core.events import LiveTurn
+from nexy_core.events import LiveTurn, Screenshot
 from nexy_core.ports import ActionOut, Commit, Orchestrator
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReason
@@ -218,13 +218,19 @@ class StreamCall:
         turn.task.add_done_callback(lambda _: desk.release(turn))
 
     async def _run(self, live: LiveTurn, prompt: str, image: str, asked: float, output: StreamOutput) -> None:
-        desk = self._desk
-        if len(image) > LARGE_SCREENSHOT_CHARS:
-            shot = await asyncio.to_thread(requests.screenshot, image, desk.settings)
-        else:
-            shot = requests.screenshot(image, desk.settings)
+        shot = await self._shot(live, image)
         commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot, asked)
-        await desk.orchestrator.turn(commit, output)
+        await self._desk.orchestrator.turn(commit, output)
+
+    async def _shot(self, live: LiveTurn, image: str) -> Screenshot | None:
+        desk = self._desk
+        try:
+            if len(image) > LARGE_SCREENSHOT_CHARS:
+                return await asyncio.to_thread(requests.screenshot, image, desk.settings)
+            return requests.screenshot(image, desk.settings)
+        except NexyError as error:
+            desk.orchestrator.refused(live.hardware_id, live.session_id, error)
+            raise
 
     async def _supersede(self) -> None:
         """A new COMMIT on this stream: the running turn ends, the stream goes on."""
