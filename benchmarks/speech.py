@@ -35,19 +35,13 @@ FIVE = (
     "Ships could see it from thirty miles away at night.",
     "Today it is a museum that children like to visit.",
 )
-OPENINGS = (  # sentences of some 25 words, as models like to begin
-    "The weather tomorrow will be mild and mostly dry, with a little wind from the west in the afternoon and some "
-    "clouds over the hills before sunset.",
-    "You have three appointments tomorrow, and the first of them starts at nine in the main building, so you should "
-    "leave the house before half past eight.",
-    "A good way to begin is to write down what you already know about the subject and then to read one short "
-    "book that somebody recommends.",
-    "As far as I can tell, the train leaves every hour from the central station until midnight, but on Sundays it "
-    "stops running a little earlier.",
-    "The recipe needs two eggs, a cup of flour and a pinch of salt, and you should let the dough rest for an hour "
-    "before you bake it.",
-    "Most people find it easier to learn a language when they speak it every day with friends who do not mind "
-    "a few mistakes now and then.",
+OPENINGS = (
+    "The weather will be mild and mostly dry, with a little wind from the west and some cloud over the hills at night.",
+    "You have three dates for today, and the first of them is at nine in the old house, so do not leave it too late.",
+    "A good way to begin is to write down what you know of it and then to read one short book that a friend has liked.",
+    "As far as I can tell, the train goes once an hour from the old station until it is late, but on Sundays less.",
+    "It needs two eggs, a cup of milk and a pinch of salt, and you should let it rest for an hour before you bake it.",
+    "Most of us find it easy to learn to speak when we do it each day with a friend who does not mind our mistakes.",
 )
 MORE = (
     "There is one more thing that you may want to know before you decide.",
