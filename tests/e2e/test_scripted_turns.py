@@ -84,6 +84,9 @@ def test_an_interrupted_turn_is_remembered_as_cut_and_the_next_works_at_once(scr
         list(call)
     assert ended.value.code() is grpc.StatusCode.CANCELLED
     assert ask(scripted_stub, "say Again.", session).text == "Again."
+    with urllib.request.urlopen(scripted.http + "/turns") as response:
+        explained = [(turn["outcome"], turn["reason"]) for turn in json.load(response)[:2]]
+    assert explained == [("complete", ""), ("cut", "interrupted")]
 
 
 def test_an_action_is_forwarded_last_and_unchanged(start_scripted):

@@ -23,6 +23,7 @@ from nexy_core.events import (
 )
 from nexy_core.language import detect
 from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
+from nexy_core.sessions import StopReason
 from nexy_core.streams import closing
 from nexy_core.trace import TraceRing, TurnTrace
 from nexy_core.turn import Stage, Turn
@@ -80,6 +81,9 @@ class Workflows:
             whole = True
         except NexyError as error:
             trace.end(error.error_type.value, error.reason)
+            raise
+        except asyncio.CancelledError as stopped:
+            trace.end("cut", next((reason for reason in StopReason if reason in stopped.args), ""))
             raise
         finally:
             trace.end("complete" if whole else "cut")
