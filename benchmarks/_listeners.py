@@ -1,6 +1,7 @@
 """Clients of a server process that listen: when the first sound came, and whether playing it would have stopped."""
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Sequence
@@ -28,11 +29,14 @@ class Heard:
 
     @property
     def first_audio_ms(self) -> float:
-        return (self.sound[0][0] - self.asked) * MS
+        """Infinite for a turn that was refused."""
+        return math.inf if self.refused else (self.sound[0][0] - self.asked) * MS
 
     @property
     def longest_gap_ms(self) -> float:
-        """The longest time a player that starts with the first chunk would have had nothing to play."""
+        """The longest time a player that starts with the first chunk would have had nothing to play; 0 if refused."""
+        if self.refused:
+            return 0.0
         longest, runs_out = 0.0, self.sound[0][0]
         for moment, seconds in self.sound:
             longest = max(longest, moment - runs_out)
@@ -49,6 +53,7 @@ class Listeners:
     async def hear(self, text: str, rate: str = AT_ONCE) -> Heard:
         """One turn whose model writes ``text``, ``rate`` words a second."""
         async with self._channel() as channel:
+            await channel.channel_ready()
             return await self._follow(self._ask(channel, text, rate, _device()))
 
     async def burst(self, texts: Sequence[str]) -> list[Heard]:

@@ -29,7 +29,7 @@ SENTENCE = (
     "islands again."
 )
 FIVE = (
-    "The oldest lighthouse on this coast was built by sailors.",
+    "As you may know, the oldest lighthouse here was built by sailors.",
     "They carried every stone from the quarry on their backs.",
     "It took eleven summers before the first lamp was lit.",
     "Ships could see it from thirty miles away at night.",
@@ -165,7 +165,7 @@ def bursts(ready: Bench) -> Iterator[Comparison]:
 
 
 def longest_gap_ms(burst: Sequence[Heard]) -> float:
-    return max(heard.longest_gap_ms for heard in burst if not heard.refused)
+    return max(heard.longest_gap_ms for heard in burst)
 
 
 def overlaps(ready: Bench) -> Iterator[Comparison]:
