@@ -156,7 +156,7 @@ def _turn() -> tuple[Setting, ...]:
         seconds(table + "speech_timeout_seconds", 30, "Show a piece unspoken when no sound comes for this long."),
         seconds(table + "greeting_timeout_seconds", 30, "End a welcome that takes longer."),
         seconds(table + "interrupt_timeout_seconds", 0.05, "Stop all of a device's turns when the policy is slower."),
-        count(table + "trace_ring", 200, "Ended turns kept for `nexy explain`.", live=False),
+        count(table + "trace_ring", 200, "Ended turns, and as many refused ones, kept for `nexy explain`.", live=False),
         seconds(table + "remember_timeout_seconds", 10, "Give up on remembering a turn after this long."),
         Setting(
             table + "action_transport",
