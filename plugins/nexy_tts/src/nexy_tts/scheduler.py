@@ -142,7 +142,8 @@ class Scheduler:
         while self._waiting and len(self._running) < self.workers:
             job = self._most_urgent()
             self._waiting.remove(job)
-            job.wide = not self._waiting and all(other.stopping for other in self._running)
+            alone = not self._waiting and all(other.stopping for other in self._running)
+            job.wide = alone and self.workers > 1
             job.started = self._clock()
             self._running.add(job)
             self.credit(job.work.turn_id, job.work.seconds)
