@@ -15,7 +15,7 @@ import uvloop
 from nexy_core.backpressure import Admission
 from nexy_core.config import Config
 from nexy_core.decisions import DecisionLog
-from nexy_core.errors import ErrorType
+from nexy_core.errors import ErrorType, NexyError
 from nexy_core.events import LiveTurn, StoreUsage, UsageTotals
 from nexy_core.metrics import Metrics
 from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
@@ -50,6 +50,9 @@ class Script:
                 await (output.text(text) if kind == "text_chunk" else output.audio(audio))
                 if pace:
                     await asyncio.sleep(pace[0])
+
+    def refused(self, hardware_id: str, session_id: str, error: NexyError) -> None:
+        """Nobody asks."""
 
     async def interrupt(self, hardware_id: str, live: Sequence[LiveTurn]) -> Sequence[str]:  # noqa: ARG002
         return [turn.turn_id for turn in live]

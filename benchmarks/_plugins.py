@@ -1,8 +1,11 @@
-"""A model and a voice that cost nothing: what is left is the server. For `plugins.modules` of a server process.
+"""Models and a voice that cost nothing: what is left is the server. For `plugins.modules` of a server process.
 
-The prompt "PIECES CHUNKS" asks for so many sentences, and so many audio chunks for each.
+The prompt "PIECES CHUNKS" asks for so many sentences, and so many audio chunks for each; `script` answers "RATE TEXT"
+with the text, so many words a second (0: at once).
 """
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -32,6 +35,17 @@ class Model(LanguageModel):
             yield TextDelta(SENTENCE)
 
 
+class Script(LanguageModel):
+    """Writes the prompt's text word by word."""
+
+    async def process(self, request: Prompt) -> AsyncIterator[TextDelta]:
+        rate, _, text = request.text.partition(" ")
+        pause_seconds = 1 / float(rate) if float(rate) else 0.0
+        for word in re.findall(r"\S+\s*", text):
+            await asyncio.sleep(pause_seconds)
+            yield TextDelta(word)
+
+
 class Voice(SpeechSynthesizer):
     """Gives ready-made chunks."""
 
@@ -54,4 +68,5 @@ class Plugin:
 
 
 llm = Plugin(Model)
+script = Plugin(Script)
 tts = Plugin(Voice)

@@ -14,11 +14,12 @@ VALUES = {
     "backpressure.retry_after_seconds": 60.0,
     "backpressure.max_devices": 10,
     "backpressure.max_speech_backlog_seconds": 3.0,
+    "backpressure.speech_per_turn_seconds": 6.0,
 }
 
 
-def admission(**changes):
-    return Admission(LiveSettings(Settings("local", {**VALUES, **changes}, {})))
+def admission(real_time_factor=0.0, **changes):
+    return Admission(LiveSettings(Settings("local", {**VALUES, **changes}, {})), lambda: real_time_factor)
 
 
 def test_a_bucket_starts_full_and_says_when_the_next_message_fits():
@@ -86,3 +87,32 @@ def test_speech_already_owed_refuses_new_turns_but_never_the_only_one():
     with pytest.raises(StreamLimitExceeded) as refused:
         gate.take_slot(99.0)
     assert refused.value.reason == "speech_owed"
+
+
+def admitted(gate, burst):
+    count = 0
+    for _ in range(burst):
+        try:
+            gate.take_slot(0.0)
+        except StreamLimitExceeded as refused:
+            assert refused.reason == "speech_owed"
+        else:
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize(("speed", "expected"), [(2.0, 2), (5.0, 3), (14.0, 8), (1000.0, 12)])
+def test_a_burst_is_let_in_as_far_as_the_voice_can_keep_up_though_nothing_is_owed_yet(speed, expected):
+    gate = admission(1 / speed, **{"backpressure.max_concurrent_streams": 50})
+    assert admitted(gate, 12) == expected
+    gate.free_slot()
+    assert admitted(gate, 12) == (1 if expected < 12 else 12)
+
+
+def test_without_a_voice_speech_refuses_nobody():
+    assert admitted(admission(0.0, **{"backpressure.max_concurrent_streams": 50}), 50) == 50
+
+
+def test_the_expected_speech_follows_its_setting():
+    ample = {"backpressure.max_concurrent_streams": 50, "backpressure.speech_per_turn_seconds": 0.0}
+    assert admitted(admission(1.0, **ample), 50) == 50

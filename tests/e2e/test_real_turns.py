@@ -117,6 +117,22 @@ def test_welcome_audio_is_spoken(stub):
     assert messages[-1].end_message
 
 
+@pytest.mark.parametrize("voice", ["", "en_US-joe-medium", "nobody"])
+def test_welcome_audio_is_the_text_in_the_named_voice_or_the_language_s(stub, voice):
+    text = "Good morning, it is nice to hear you."
+    request = pb.WelcomeRequest(session_id="tts_1", text=text, voice=voice, language="en-US")
+    messages = list(stub.GenerateWelcomeAudio(request))
+    assert_same_speech([text], [b"".join(message.audio_chunk.audio_data for message in messages)])
+
+
+def test_welcome_audio_in_a_language_without_a_voice_is_refused_not_misread(stub):
+    call = stub.GenerateWelcomeAudio(pb.WelcomeRequest(session_id="tts_2", text="Hello there.", language="fr"))
+    with pytest.raises(grpc.RpcError) as failed:
+        for message in call:
+            assert message.WhichOneof("content") == "error_message"
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
 def test_usage_is_kept_and_shown(server, stub):
     assert stub.ReportUsage(pb.UsageRequest(hardware_id=DEVICE, model="m", input_tokens=11, output_tokens=7)).success
     with urllib.request.urlopen(server.http + "/status") as response:

@@ -88,6 +88,9 @@ def test_an_interrupted_turn_is_remembered_as_cut_and_the_next_works_at_once(scr
         list(call)
     assert ended.value.code() is grpc.StatusCode.CANCELLED
     assert ask(scripted_stub, "say Again.", session).text == "Again."
+    with urllib.request.urlopen(scripted.http + "/turns") as response:
+        explained = [(turn["outcome"], turn["reason"]) for turn in json.load(response)[:2]]
+    assert explained == [("complete", ""), ("cut", "interrupted")]
 
 
 def test_an_action_is_forwarded_last_and_unchanged(start_scripted):
@@ -159,6 +162,9 @@ def test_full_is_refused_and_interrupts_and_health_are_not(start_scripted):
         assert stub.InterruptSession(pb.InterruptRequest(hardware_id="A")).interrupted_sessions
         with urllib.request.urlopen(server.http + "/health") as response:
             assert json.load(response)["ready"]
+        with urllib.request.urlopen(server.http + "/turns") as response:
+            explained = {(turn["outcome"], turn["reason"]) for turn in json.load(response)}
+        assert ("stream_limit_exceeded", "no_slot") in explained
         assert ask(stub, "say Two.", hardware_id="B").text == "Two."
 
 
@@ -175,7 +181,7 @@ def test_turns_can_be_explained(scripted, scripted_stub):
         newest = json.load(response)[0]
     assert newest["outcome"] == "complete"
     assert any(note.startswith("degrade") for note in newest["notes"])
-    assert {"first_token", "first_text", "end"} <= newest["marks_ms"].keys()
+    assert {"admission", "recall", "first_token", "first_sentence", "first_text", "end"} <= newest["marks_ms"].keys()
     with urllib.request.urlopen(f"{scripted.http}/turns/{newest['turn_id']}") as response:
         assert json.load(response)["turn_id"] == newest["turn_id"]
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 import attrs
 
@@ -52,10 +53,14 @@ class RateLimiter:
 
 
 class Admission:
-    """Slots for running turns, rates for messages. Limits are read live."""
+    """Slots for running turns, rates for messages. Limits are read live.
 
-    def __init__(self, settings: LiveSettings) -> None:
+    ``real_time_factor`` says how many seconds it takes to make a second of speech; 0.0 where there is no voice.
+    """
+
+    def __init__(self, settings: LiveSettings, real_time_factor: Callable[[], float] = lambda: 0.0) -> None:
         self._settings = settings
+        self._real_time_factor = real_time_factor
         self._messages = RateLimiter()
         self._collects = RateLimiter()
         self.slots_used = 0
@@ -74,11 +79,16 @@ class Admission:
     def _check(self, limiter: RateLimiter, hardware_id: str, rate: float) -> None:
         limiter.check(hardware_id, rate, int(self._number("max_devices")))
 
-    def take_slot(self, speech_owed_seconds: float) -> None:
-        """Take a slot for a turn or a greeting; give it back with ``free_slot``. Raises ``StreamLimitExceeded``."""
+    def take_slot(self, speech_backlog_seconds: float) -> None:
+        """Take a slot for a turn or a greeting; give it back with ``free_slot``. Raises ``StreamLimitExceeded``.
+
+        The backlog is what is owed already. A turn owes nothing before its text is there, so what the running ones
+        usually owe counts where it is more: a burst would all be let in otherwise, and then stutter.
+        """
         full = self.slots_used >= self._number("max_concurrent_streams")
-        late = self.slots_used > 0 and speech_owed_seconds > self._number("max_speech_backlog_seconds")
-        if full or late:
+        expected_seconds = self.slots_used * self._number("speech_per_turn_seconds") * self._real_time_factor()
+        late = max(speech_backlog_seconds, expected_seconds) > self._number("max_speech_backlog_seconds")
+        if full or (late and self.slots_used):
             raise StreamLimitExceeded(
                 BUSY,
                 reason="no_slot" if full else "speech_owed",

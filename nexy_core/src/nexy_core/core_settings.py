@@ -119,6 +119,7 @@ def _backpressure() -> tuple[Setting, ...]:
         seconds(table + "retry_after_seconds", 60, "What a client refused for want of a slot should wait."),
         seconds(table + "max_speech_backlog_seconds", 4, "Refuse turns while the speech owed takes longer to make."),
         count(table + "max_open_streams", 20_000, "Streams open at once, with or without a turn."),
+        seconds(table + "speech_per_turn_seconds", 8, "Speech that a running turn is expected to owe.", minimum=0),
         count(table + "max_message_bytes", 50 * MIB, "Size of one message.", live=False, minimum=KIB),
         count(table + "max_screenshot_bytes", 48 * MIB, "Size of a screenshot, in base64.", minimum=KIB),
         count(table + "max_screenshot_pixels", 4096 * 4096, "Width times height of a screenshot.", minimum=KIB),
@@ -156,7 +157,7 @@ def _turn() -> tuple[Setting, ...]:
         seconds(table + "speech_timeout_seconds", 30, "Show a piece unspoken when no sound comes for this long."),
         seconds(table + "greeting_timeout_seconds", 30, "End a welcome that takes longer."),
         seconds(table + "interrupt_timeout_seconds", 0.05, "Stop all of a device's turns when the policy is slower."),
-        count(table + "trace_ring", 200, "Ended turns kept for `nexy explain`.", live=False),
+        count(table + "trace_ring", 200, "Ended turns, and as many refused ones, kept for `nexy explain`.", live=False),
         seconds(table + "remember_timeout_seconds", 10, "Give up on remembering a turn after this long."),
         Setting(
             table + "action_transport",

@@ -1,10 +1,12 @@
 """What the transport asks of the orchestration, without knowing how it is done (C3)."""
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
 
+from nexy_core.errors import NexyError
 from nexy_core.events import LiveTurn, Screenshot, StoreUsage, UsageTotals
 
 
@@ -18,6 +20,8 @@ class Commit:
     session_id: str
     prompt: str = attrs.field(repr=False)
     screenshot: Screenshot | None = None
+    asked: float = attrs.field(factory=time.monotonic)
+    """When its message came, by ``time.monotonic``."""
 
 
 @attrs.frozen
@@ -75,6 +79,9 @@ class Orchestrator(Protocol):
 
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         """Run one turn to its end. Raises ``NexyError``, or what ``classify`` names."""
+
+    def refused(self, hardware_id: str, session_id: str, error: NexyError) -> None:
+        """A turn was not let in: keep why, for whoever asks."""
 
     async def interrupt(self, hardware_id: str, live: Sequence[LiveTurn]) -> Sequence[str]:
         """The ids of the turns that an interrupt stops."""

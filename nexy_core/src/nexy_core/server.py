@@ -112,7 +112,7 @@ class Server:
         self.desk = Desk(
             self.settings,
             self.workflows,
-            Admission(self.settings),
+            Admission(self.settings, self.workflows.real_time_factor),
             LiveTurns(self.observation.turn_closed),
             CollectBuffers(),
             failures,

@@ -11,7 +11,7 @@ MAX_NOTES = 64
 
 @attrs.define
 class TurnTrace:
-    """One turn's stage times (milliseconds after admission) and its notes (degrades, splits, refusals)."""
+    """One turn's stage times (milliseconds after its message came) and its notes (degrades, splits)."""
 
     turn_id: str
     session: str
@@ -23,7 +23,7 @@ class TurnTrace:
     notes: list[str] = attrs.field(factory=list)
     pieces: int = 0
     audio_bytes: int = 0
-    _clock: float = attrs.field(factory=time.monotonic, repr=False)
+    _clock: float = attrs.field(factory=time.monotonic, repr=False, alias="asked")
 
     def mark(self, stage: str) -> None:
         """Note when a stage was first reached."""
@@ -52,18 +52,24 @@ class TurnTrace:
 
 
 class TraceRing:
-    """The last turns, oldest first."""
+    """The last turns and, apart so that a flood of them pushes no turn out, the last refusals."""
 
     def __init__(self, size: int) -> None:
         self._traces: deque[TurnTrace] = deque(maxlen=size)
+        self._refused: deque[TurnTrace] = deque(maxlen=size)
 
     def add(self, trace: TurnTrace) -> None:
         self._traces.append(trace)
 
+    def refuse(self, trace: TurnTrace, outcome: str, reason: str) -> None:
+        """A turn that was not let in."""
+        trace.end(outcome, reason)
+        self._refused.append(trace)
+
     def recent(self) -> list[TurnTrace]:
         """Newest first."""
-        return list(reversed(self._traces))
+        return sorted((*self._traces, *self._refused), key=lambda trace: trace.started_at, reverse=True)
 
     def find(self, turn_id: str) -> TurnTrace | None:
         """By id, or by the beginning of one."""
-        return next((trace for trace in reversed(self._traces) if trace.turn_id.startswith(turn_id)), None)
+        return next((trace for trace in self.recent() if trace.turn_id.startswith(turn_id)), None)

@@ -159,7 +159,8 @@ class Turn:
         return ""
 
     async def _cuts(self, prompt: Prompt) -> AsyncGenerator[str]:
-        splitter = SentenceSplitter(max_chars=self.stage.settings.get("turn.max_sentence_chars", int))
+        longest = self.stage.settings.get("turn.max_sentence_chars", int)
+        splitter = SentenceSplitter(max_chars=longest, note=lambda why: self.trace.note(f"split: {why}"))
         async with closing(self._texts(prompt)) as texts:
             async for text in texts:
                 for piece in splitter.close() if isinstance(text, TextEnd) else splitter.feed(text):

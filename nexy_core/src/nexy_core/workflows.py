@@ -1,6 +1,7 @@
 """The workflows behind the transport: streaming turns, memory, interrupts, greetings, usage (C5)."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from nexy_core.events import (
 )
 from nexy_core.language import detect
 from nexy_core.ports import Commit, Greeting, Recording, TurnOutput
+from nexy_core.sessions import StopReason
 from nexy_core.streams import closing
 from nexy_core.trace import TraceRing, TurnTrace
 from nexy_core.turn import Stage, Turn
@@ -81,10 +83,17 @@ class Workflows:
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         """Run one turn; what was delivered is remembered whatever happens."""
         mask = self.stage.log.mask_id
-        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id))
+        trace = TurnTrace(commit.turn_id, mask(commit.session_id), mask(commit.hardware_id), asked=commit.asked)
+        trace.mark("admission")
         self.traces.add(trace)
         with self.stage.host.hold(commit.hardware_id) as parts:
             await self._run(Turn(self.stage, parts, commit, output, trace), trace)
+
+    def refused(self, hardware_id: str, session_id: str, error: NexyError) -> None:
+        """Keep why a turn was not let in."""
+        mask = self.stage.log.mask_id
+        trace = TurnTrace(uuid.uuid4().hex, mask(session_id), mask(hardware_id))
+        self.traces.refuse(trace, error.error_type.value, error.reason)
 
     async def _run(self, turn: Turn, trace: TurnTrace) -> None:
         whole = False
@@ -96,6 +105,9 @@ class Workflows:
             whole = True
         except NexyError as error:
             trace.end(error.error_type.value, error.reason)
+            raise
+        except asyncio.CancelledError as stopped:
+            trace.end("cut", next((reason for reason in StopReason if reason in stopped.args), ""))
             raise
         finally:
             trace.end("complete" if whole else "cut")

@@ -25,6 +25,7 @@ SETTINGS = {
     "backpressure.max_devices": 100,
     "backpressure.max_speech_backlog_seconds": 3.0,
     "backpressure.max_open_streams": 1000,
+    "backpressure.speech_per_turn_seconds": 6.0,
     "backpressure.max_prompt_chars": 1000,
     "backpressure.max_id_chars": 128,
     "backpressure.max_screenshot_bytes": 10_000,
@@ -51,6 +52,8 @@ class Script:
     hanging: asyncio.Event = attrs.field(factory=asyncio.Event)
     is_ready: bool = True
     backlog: float = 0.0
+    pace: float = 0.0
+    refusals: list = attrs.field(factory=list)
 
     def ready(self):
         return self.is_ready
@@ -60,6 +63,9 @@ class Script:
 
     def expect(self, hardware_id, session_id, text):
         self.expected.append((hardware_id, session_id, text))
+
+    def refused(self, hardware_id, session_id, error):
+        self.refusals.append((hardware_id, session_id, error.reason))
 
     async def turn(self, commit, output):
         self.commits.append(commit)
@@ -149,7 +155,7 @@ async def _running(**changes):
     settings = LiveSettings(Settings("local", values, {}))
     log, script = ListLog(), Script()
     failures = Failures(log, lambda _: ErrorType.INTERNAL)
-    desk = Desk(settings, script, Admission(settings), LiveTurns(), CollectBuffers(), failures)
+    desk = Desk(settings, script, Admission(settings, lambda: script.pace), LiveTurns(), CollectBuffers(), failures)
     service = Service(desk)
     interceptor = LoggingInterceptor(log, NoMetrics(), failures)
     server = grpc.aio.server(interceptors=[interceptor], options=[("grpc.so_reuseport", 0)])

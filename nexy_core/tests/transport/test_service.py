@@ -236,6 +236,18 @@ async def test_bad_requests_get_a_message_and_a_status(running, request_, reason
         assert server.desk.admission.slots_used == 0
 
 
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [(commit("   "), "no_prompt"), (commit("hi", screenshot="???"), "screenshot_not_base64")],
+)
+async def test_a_turn_that_is_not_let_in_can_be_explained(running, request_, reason):
+    async with running() as server, Stub(server.address) as stub:
+        await all_of(stub.StreamAudio(iter([request_])))
+        assert server.script.refusals == [(DEVICE, request_.session_id, reason)]
+        await all_of(stub.StreamAudio(iter([commit("fail")])))
+        assert len(server.script.refusals) == 1
+
+
 async def test_half_close_without_a_message_is_a_validation_failure(running):
     async with running() as server, Stub(server.address) as stub:
         messages, error = await all_of(stub.StreamAudio(iter([])))
@@ -319,6 +331,25 @@ async def test_slots_rates_and_speech_owed_refuse_before_any_work(running):
         assert error.error_type is ErrorType.RATE_LIMIT_EXCEEDED
         assert 0 < error.retry_after_seconds <= 1
         assert len(server.script.commits) <= 3
+
+
+async def test_a_burst_at_once_is_refused_in_part_where_the_voice_could_not_keep_up(running):
+    async with running(**{"backpressure.max_concurrent_streams": 50}) as server, Stub(server.address) as stub:
+        server.script.pace = 1 / 5  # 6 s a turn, 3 s of backlog: three turns
+        sessions = [str(uuid.uuid4()) for _ in range(12)]
+        calls = [stub.StreamAudio(iter([commit("hang", session)])) for session in sessions]
+        first = await asyncio.gather(*(call.read() for call in calls))
+        waiting = [call for call, message in zip(calls, first, strict=True) if message.text_chunk]
+        assert len(waiting) == 3
+        ends = [await all_of(call) for call in calls if call not in waiting]
+        assert {error.error_type for _, error in ends} == {ErrorType.STREAM_LIMIT_EXCEEDED}
+        assert [reason for _, _, reason in server.script.refusals] == ["speech_owed"] * 9
+        assert {session for _, session, _ in server.script.refusals} < set(sessions)
+        for call in waiting:
+            call.cancel()
+        await asyncio.wait_for(server.desk.turns.drained(), 5)
+        _, error = await all_of(stub.StreamAudio(iter([commit("hello")])))
+        assert error is None
 
 
 async def test_an_idle_stream_times_out_but_a_running_turn_is_not_idle(running):

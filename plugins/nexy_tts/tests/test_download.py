@@ -71,6 +71,11 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(start, BODY[start : start + 1000], len(BODY) - start)
         self.server.released.wait(10)
 
+    def drips(self, start: int) -> None:
+        self._answer(start, b"", len(BODY) - start)
+        while not self.server.released.wait(0.02):
+            self.wfile.write(b"x")
+
     def fails(self, _start: int) -> None:
         self.send_error(503)
 
@@ -146,6 +151,7 @@ def test_a_bad_server_that_gets_better(server, target, manners, ranges) -> None:
         ("lies", "the checksum is wrong"),
         ("too_much", "sent too much"),
         ("stalls", "timed out"),
+        ("drips", "too slow"),
         ("fails", "answered 503"),
     ],
 )
@@ -230,6 +236,12 @@ def test_a_list_has_a_largest_size(server) -> None:
     assert fetch_bytes(server.url, len(BODY), TIMEOUT_SECONDS) == BODY
     with pytest.raises(Unavailable, match="larger"):
         fetch_bytes(server.url, len(BODY) - 1, TIMEOUT_SECONDS)
+
+
+def test_a_list_that_drips_is_given_up(server) -> None:
+    server.manners = ["drips"]
+    with pytest.raises(Unavailable, match="too slow"):
+        fetch_bytes(server.url, len(BODY), TIMEOUT_SECONDS)
 
 
 def test_nobody_listens(target) -> None:

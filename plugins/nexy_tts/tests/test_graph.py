@@ -53,7 +53,7 @@ def test_durations_add_up_to_the_sound(voice, whole) -> None:
     assert stretch.frames * voice.samples_per_frame == len(whole)
 
 
-def test_both_halves_stop(voice) -> None:
+def test_every_part_stops(voice) -> None:
     stop = Stop()
     stretch = voice.start(voice.phonemes(TEXT)[0], CALM, stop)
     stop.set()

@@ -27,6 +27,7 @@ class Bench:
         self.order: list[str] = []
         self.wide: dict[str, bool] = {}
         self.stopped: list[str] = []
+        self.deaf: set[str] = set()  # these go on for a while though they were told to stop
         self.gates: dict[str, threading.Event] = {}
         self.changed = asyncio.Event()
 
@@ -43,7 +44,8 @@ class Bench:
 
         def stop() -> None:
             self.stopped.append(name)
-            gate.set()
+            if name not in self.deaf:
+                gate.set()
 
         work = Work(turn_id or name, self.scheduler.ticket(), seconds, call, stop, lambda _: (seconds, seconds))
         return asyncio.create_task(self.scheduler.run(work, timeout))
@@ -89,6 +91,20 @@ async def test_first_sound_before_more_sound_and_the_soonest_silence_first(make_
     assert bench.order == ["running", "new", "s", "l", "l2"]
 
 
+async def test_who_hears_silence_in_a_moment_goes_before_a_new_turn_and_who_does_not_after_it(make_bench) -> None:
+    clock = Clock()
+    bench = make_bench(clock=clock)
+    running = bench.start("running")
+    await bench.until(1)
+    bench.scheduler.credit("ending", 1.0)
+    bench.scheduler.credit("long", 3.0)
+    tasks = [bench.start(name) for name in ("new", "newer", "long", "ending")]
+    await asyncio.sleep(0)
+    clock.now += 0.9
+    await bench.let_all_go(running, *tasks)
+    assert bench.order == ["running", "ending", "new", "newer", "long"]
+
+
 async def test_a_turn_that_got_its_first_sound_waits_for_the_others(make_bench) -> None:
     bench = make_bench()
     first = bench.start("a1", "a")
@@ -125,6 +141,20 @@ async def test_alone_a_call_may_use_every_core(make_bench) -> None:
     await bench.until(2)
     await bench.let_all_go(one, two)
     assert bench.wide == {"one": True, "two": False}
+
+
+async def test_right_after_an_interrupt_too_while_the_old_call_still_ends(make_bench) -> None:
+    bench = make_bench(workers=2)
+    old = bench.start("old")
+    await bench.until(1)
+    bench.deaf.add("old")
+    old.cancel()
+    await asyncio.wait([old])
+    new = bench.start("new")
+    await bench.until(2)
+    assert bench.wide == {"old": True, "new": True}
+    bench.gates["new"].set()
+    await new
 
 
 async def test_never_more_at_once_than_workers(make_bench) -> None:

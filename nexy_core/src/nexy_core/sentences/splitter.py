@@ -1,5 +1,7 @@
 """The incremental splitter: keeps the unfinished tail and asks the rules for a cut, within a window."""
 
+from collections.abc import Callable
+
 import attrs
 
 from nexy_core.sentences.boundaries import Boundaries
@@ -20,10 +22,12 @@ class SentenceSplitter:
 
     White space goes with the sentence before it. ``max_chars``: longer sentences are cut at a word (a block of code is
     one piece, ``Code``, up to ``fences.MAX_CODE_CHARS``). ``eager_first``: the first piece may end at a clause already.
+    ``note`` is told why a sentence was split: ``clause`` or ``too_long``.
     """
 
     max_chars: int = attrs.field(kw_only=True)
     eager_first: bool = attrs.field(kw_only=True, default=True)
+    note: Callable[[str], None] = attrs.field(kw_only=True, default=lambda _: None, repr=False)
     _tail: str = attrs.field(init=False, default="")
     _eager: bool = attrs.field(init=False)
     _line_start: bool = attrs.field(init=False, default=True)
@@ -80,10 +84,12 @@ class SentenceSplitter:
         last = final and len(window) == len(self._tail)
         cut = self._rules.find(window, final=last)
         if self._eager and (early := clause_cut(window[: cut or self._rules.scanned])):
+            self.note("clause")
             return early
         if cut:
             return cut
         if len(window) == self.max_chars:
+            self.note("too_long")
             return forced_cut(window)
         return len(window) if last else 0
 

@@ -101,7 +101,8 @@ class FakeModel(_Fake, LanguageModel):
     """Answers by what the prompt says.
 
     ``say TEXT``; ``json TEXT`` (the words ``SESSION_ID`` become the turn's); ``action APP`` (asks to open it);
-    ``count N`` (N sentences); ``recall`` (what memory handed over); ``quiet`` (nothing); anything else is repeated.
+    ``count N`` (N sentences); ``recall`` (what memory handed over); ``history`` (its answers and whether they were cut,
+    as JSON that is not spoken); ``quiet`` (nothing); anything else is repeated.
     """
 
     part = "llm"
@@ -124,6 +125,7 @@ class FakeModel(_Fake, LanguageModel):
             "action": lambda: _action(prompt.session_id, rest or "Telegram"),
             "count": lambda: " ".join(f"This is sentence number {index}." for index in range(1, int(rest) + 1)),
             "recall": lambda: _known(prompt),
+            "history": lambda: _history(prompt),
             "quiet": str,
         }
         return answers[verb]() if verb in answers else f"You said: {text}"
@@ -137,6 +139,11 @@ def _action(session_id: str, app_name: str) -> str:
         "text": f"Opening {app_name}.",
     }
     return json.dumps(answer, ensure_ascii=False)
+
+
+def _history(prompt: Prompt) -> str:
+    answers = json.dumps([[exchange.answer, exchange.cut] for exchange in prompt.history], ensure_ascii=False)
+    return f"History:\n```\n{answers}\n```\n"
 
 
 def _known(prompt: Prompt) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from nexy_core.errors import NexyError, ValidationFailed
-from nexy_core.events import LiveTurn
+from nexy_core.events import LiveTurn, Screenshot
 from nexy_core.ports import ActionOut, Commit
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.sessions import RunningTurn, StopReason
@@ -156,7 +156,11 @@ class StreamCall:
         if message.phase == pb.REQUEST_PHASE_COLLECT:
             await self._collect(message, device, session)
         else:
-            await self._commit(message, device, session)
+            try:
+                await self._commit(message, device, session)
+            except NexyError as error:
+                self._desk.orchestrator.refused(device, session, error)
+                raise
 
     async def _collect(self, message: pb.StreamRequest, device: str, session: str) -> None:
         desk, now = self._desk, time.monotonic()
@@ -177,7 +181,7 @@ class StreamCall:
     # --- turns ----------------------------------------------------------------------------------
 
     async def _commit(self, message: pb.StreamRequest, device: str, session: str) -> None:
-        desk = self._desk
+        desk, asked = self._desk, time.monotonic()
         desk.check_open()
         desk.admission.check_message(device)
         gathered = desk.collected.peek((device, session))
@@ -196,18 +200,24 @@ class StreamCall:
         desk.collected.take((device, session))
         self._turn, self.idle_since = turn, 0.0
         self.output = StreamOutput(self._context, desk.settings.get("turn.action_transport", str))
-        turn.task = asyncio.create_task(self._run(turn.live, prompt, image, self.output))
+        turn.task = asyncio.create_task(self._run(turn.live, prompt, image, asked, self.output))
         # A callback, not a finally: a task that is cancelled before its first step runs no code of its own.
         turn.task.add_done_callback(lambda _: desk.release(turn))
 
-    async def _run(self, live: LiveTurn, prompt: str, image: str, output: StreamOutput) -> None:
+    async def _run(self, live: LiveTurn, prompt: str, image: str, asked: float, output: StreamOutput) -> None:
+        shot = await self._shot(live, image)
+        commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot, asked)
+        await self._desk.orchestrator.turn(commit, output)
+
+    async def _shot(self, live: LiveTurn, image: str) -> Screenshot | None:
         desk = self._desk
-        if len(image) > LARGE_SCREENSHOT_CHARS:
-            shot = await asyncio.to_thread(requests.screenshot, image, desk.settings)
-        else:
-            shot = requests.screenshot(image, desk.settings)
-        commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot)
-        await desk.orchestrator.turn(commit, output)
+        try:
+            if len(image) > LARGE_SCREENSHOT_CHARS:
+                return await asyncio.to_thread(requests.screenshot, image, desk.settings)
+            return requests.screenshot(image, desk.settings)
+        except NexyError as error:
+            desk.orchestrator.refused(live.hardware_id, live.session_id, error)
+            raise
 
     async def _supersede(self) -> None:
         """A new COMMIT on this stream: the running turn ends, the stream goes on."""

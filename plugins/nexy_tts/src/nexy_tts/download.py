@@ -25,6 +25,7 @@ _ATTEMPTS = 4  # in a row that bring less than a twentieth of the file
 _PROGRESS_SHARE = 20
 _MAX_FILE_BYTES = 2 * 1024**3
 _SLOWEST_BYTES_PER_SECOND = 1024  # below it, on average, a server counts as stalled
+_TOO_SLOW = "the server is too slow"
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
 
@@ -43,15 +44,20 @@ class _Failed(Exception):
 
 
 def fetch_bytes(url: str, max_bytes: int, timeout_seconds: float) -> bytes:
-    """The whole answer of ``url``. Raises ``Unavailable``, also when it is larger than ``max_bytes``."""
+    """The whole answer of ``url``. Raises ``Unavailable``, also when it is larger than ``max_bytes`` or drips."""
+    data, deadline = bytearray(), time.monotonic() + timeout_seconds
     try:
         with closing(_open(url, 0, timeout_seconds)) as answer:
-            data: bytes = answer.read(max_bytes + 1)
+            while len(data) <= max_bytes and (block := answer.read1(_BLOCK_BYTES)):
+                data += block
+                deadline += len(block) / _SLOWEST_BYTES_PER_SECOND
+                if time.monotonic() > deadline:
+                    raise _unavailable(url, _TOO_SLOW)
     except _NETWORK_ERRORS as error:
         raise _unavailable(url, _why(error)) from error
     if len(data) > max_bytes:
         raise _unavailable(url, f"it is larger than {max_bytes} bytes")
-    return data
+    return bytes(data)
 
 
 def download(source: Source, target: Path, timeout_seconds: float, progress: Progress) -> None:
@@ -115,7 +121,7 @@ def _copy(answer: Any, file: IO[bytes], size_bytes: int, deadline: float, progre
         progress(min(file.tell(), size_bytes))
         deadline += len(block) / _SLOWEST_BYTES_PER_SECOND
         if time.monotonic() > deadline:
-            raise _Failed("the server is too slow")
+            raise _Failed(_TOO_SLOW)
 
 
 class _WriteFailed(OSError):

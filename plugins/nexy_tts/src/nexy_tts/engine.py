@@ -1,6 +1,7 @@
-"""One loaded Piper voice: phonemes by Piper, sound by its model cut in two."""
+"""One loaded Piper voice: phonemes by Piper, sound by its model cut in three."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ Samples = npt.NDArray[np.float32]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 192_000
 _MAX_MODEL_BYTES = 1024**3
-_WARM_TEXTS = ("Ready when you are, ask me anything.", "Yes!")
+_WARM_TEXTS = ("Yes!", "Ready when you are, ask me anything.")
 _CALM = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
 _CONTEXT_FRAMES = (12, 24, 48)  # Piper's medium voices need 12, larger ones more: found out at load
+_NEAR = 6  # the last part of the model looks at a sixth of that
 _SAME = 1e-4
 _MAX_WORDS = 4096
 
@@ -40,10 +42,27 @@ class Stretch:
 
 
 @attrs.frozen(eq=False)
-class Voice:
-    """A loaded voice. ``back`` is ``None`` for a model that could not be cut: it is then run whole.
+class Decoder:
+    """From frames to sound: what looks around itself, and what hardly does."""
 
-    ``peak`` is its usual loudest sample.
+    middle: Pair
+    back: Pair
+    latent: str
+    steps: str
+
+    def run(self, feed: dict[str, Array], keep: slice, stop: Stop, *, wide: bool) -> Samples:
+        """The sound of those of the frames in ``feed`` that ``keep`` says."""
+        steps = self.middle.run(feed, stop, wide=wide)[0]
+        size = steps.shape[2] // feed[self.latent].shape[2]
+        kept = feed | {self.steps: steps[:, :, keep.start * size : keep.stop * size]}
+        return np.asarray(self.back.run(kept, stop, wide=wide)[0], np.float32).reshape(-1)
+
+
+@attrs.frozen(eq=False)
+class Voice:
+    """A loaded voice. ``decoder`` is ``None`` for a model that could not be cut: ``front`` is then all of it.
+
+    ``peak`` is its usual loudest sample, ``speed`` how many seconds of sound a second of one core's time makes.
     """
 
     name: str
@@ -53,11 +72,11 @@ class Voice:
     fingerprint: str
     piper: Any
     front: Pair
-    back: Pair | None
-    latent: str = ""
+    decoder: Decoder | None
     samples_per_frame: int = 256
     context_frames: int = 0
     peak: float = 1.0
+    speed: float = 0.0
     _sounds: dict[str, int] = attrs.field(factory=dict, repr=False)
 
     def phonemes(self, text: str) -> list[list[str]]:
@@ -67,7 +86,7 @@ class Voice:
     @property
     def aligns(self) -> bool:
         """Whether it says how long each phoneme lasts."""
-        return self.back is not None
+        return self.decoder is not None
 
     @property
     def ids(self) -> Mapping[str, Sequence[int]]:
@@ -86,7 +105,7 @@ class Voice:
     def start(self, phonemes: list[str], style: Style, stop: Stop, *, wide: bool = False) -> Stretch:
         """Everything up to the sound: a quarter of the work. Raises ``Stopped`` or ``SynthesisFailed``."""
         outputs = self.front.run(self._feed(self.piper.phonemes_to_ids(phonemes), style), stop, wide=wide)
-        if self.back is None:
+        if self.decoder is None:
             sound = outputs[0].reshape(-1)
             return Stretch(sound, -(-len(sound) // self.samples_per_frame))
         durations = outputs[1].reshape(-1) if len(outputs) > 1 else None
@@ -97,13 +116,15 @@ class Voice:
 
         The same whatever the window is. Raises ``Stopped`` or ``SynthesisFailed``.
         """
-        if self.back is None:
+        if self.decoder is None:
             return np.asarray(stretch.latent[start * self.samples_per_frame : end * self.samples_per_frame], np.float32)
-        first = max(0, start - self.context_frames)
+        first, near = max(0, start - self.context_frames), self.context_frames // _NEAR
         window = stretch.latent[:, :, first : end + self.context_frames]
-        feed = {self.latent: window} | self.speaker()
-        sound: Samples = np.asarray(self.back.run(feed, stop, wide=wide)[0], np.float32).reshape(-1)
-        return sound[(start - first) * self.samples_per_frame : (end - first) * self.samples_per_frame]
+        kept = max(0, start - near)
+        feed = {self.decoder.latent: window} | self.speaker()
+        keep = slice(kept - first, min(end + near, stretch.frames) - first)
+        sound = self.decoder.run(feed, keep, stop, wide=wide)
+        return sound[(start - kept) * self.samples_per_frame : (end - kept) * self.samples_per_frame]
 
     def _feed(self, ids: list[int], style: Style) -> dict[str, Array]:
         config = self.piper.config
@@ -129,7 +150,7 @@ def load_voice(name: str, model: Path, threads: int) -> Voice:
     config, language = read_config(model)
     data, stamp = _model(model)
     try:
-        pairs = _open(data, threads)
+        front, decoder = _open(data, threads)
     except runtime_errors() as error:
         raise VoiceBroken(f"its model cannot be loaded ({type(error).__name__})") from error
     voice = Voice(
@@ -139,9 +160,8 @@ def load_voice(name: str, model: Path, threads: int) -> Voice:
         size_bytes=len(data) * (2 if threads > 1 else 1),
         fingerprint=f"{name}:{len(data)}:{stamp}",
         piper=PiperVoice(session=None, config=config),
-        front=pairs[0],
-        back=pairs[1],
-        latent=pairs[2],
+        front=front,
+        decoder=decoder,
         samples_per_frame=config.hop_length,
     )
     try:
@@ -150,27 +170,33 @@ def load_voice(name: str, model: Path, threads: int) -> Voice:
         raise VoiceBroken(f"it cannot speak ({error})") from error
 
 
-def _open(data: bytes, threads: int) -> tuple[Pair, Pair | None, str]:
+def _open(data: bytes, threads: int) -> tuple[Pair, Decoder | None]:
     try:
-        halves = cut(data)
+        parts = cut(data)
     except NotCuttable:
-        return open_pair(data, threads), None, ""
-    return open_pair(halves.front, threads), open_pair(halves.back, threads), halves.latent
+        return open_pair(data, threads), None
+    middle, back = open_pair(parts.middle, threads), open_pair(parts.back, threads)
+    return open_pair(parts.front, threads), Decoder(middle, back, parts.latent, parts.steps)
 
 
 def _whole(voice: Voice, data: bytes, threads: int) -> Voice:
-    return attrs.evolve(voice, front=open_pair(data, threads), back=None)
+    return attrs.evolve(voice, front=open_pair(data, threads), decoder=None)
 
 
 def _calibrated(voice: Voice) -> Voice | None:
-    """The voice, warm, with its usual peak and how far its second half looks; ``None`` if that cannot be found."""
-    stretch, peak = _warm(voice, _WARM_TEXTS[0], wide=True)
-    if voice.back is not None:
-        found = _with_context(voice, voice.back, stretch)
+    """The voice, warm, with its usual peak and speed, and how far its decoder looks; ``None`` if that is unknown."""
+    stretch, peak = _warm(voice, _WARM_TEXTS[-1], wide=True)
+    if voice.decoder is not None:
+        found = _with_context(voice, voice.decoder, stretch)
         if found is None:
             return None
         voice = found
-    return attrs.evolve(voice, peak=max(peak, *(_warm(voice, text, wide=False)[1] for text in _WARM_TEXTS)) or 1.0)
+    for text in _WARM_TEXTS:
+        started = time.thread_time()  # one thread does it all: others that are busy meanwhile do not count
+        stretch, loudest = _warm(voice, text, wide=False)
+        seconds = stretch.frames * voice.samples_per_frame / voice.sample_rate_hz
+        speed, peak = seconds / (time.thread_time() - started), max(peak, loudest)
+    return attrs.evolve(voice, peak=peak or 1.0, speed=speed)
 
 
 def _warm(voice: Voice, text: str, *, wide: bool) -> tuple[Stretch, float]:
@@ -180,8 +206,9 @@ def _warm(voice: Voice, text: str, *, wide: bool) -> tuple[Stretch, float]:
     return stretch, float(np.abs(sound).max(initial=0.0))
 
 
-def _with_context(voice: Voice, back: Pair, stretch: Stretch) -> Voice | None:
-    whole = back.run({voice.latent: stretch.latent} | voice.speaker(), Stop(), wide=True)[0].reshape(-1)
+def _with_context(voice: Voice, decoder: Decoder, stretch: Stretch) -> Voice | None:
+    feed = {decoder.latent: stretch.latent} | voice.speaker()
+    whole = decoder.run(feed, slice(0, stretch.frames), Stop(), wide=True)
     if len(whole) % stretch.frames:
         return None
     middle, size = stretch.frames // 2, len(whole) // stretch.frames

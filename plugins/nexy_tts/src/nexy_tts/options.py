@@ -73,8 +73,8 @@ SETTINGS = (
     Setting(
         "tts.level_seconds",
         float,
-        3.0,
-        "How much of a sentence is made before its loudest sound sets its level; 0: the voice's usual level, sooner.",
+        0.0,
+        "How much of a sentence is made before its loudest sound sets its level; 0: none, the voice's usual level.",
         minimum=0.0,
         maximum=60.0,
         live=True,

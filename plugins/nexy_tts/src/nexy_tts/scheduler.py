@@ -15,6 +15,7 @@ from nexy_tts.workers import Workers
 
 T = TypeVar("T")
 
+_FIRST_SOUND_SECONDS = 0.2  # a turn without sound waits for those alone whose sound ends within this
 _MAX_TURNS = 4096  # clocks kept; the longest silent turn is forgotten first
 _DECAY = 0.95  # what a finished piece of work leaves of the measured past
 _GIVE_UP_SECONDS = 1.0  # after being told to stop, a thread that still runs is taken for lost
@@ -43,6 +44,7 @@ class _Job:
     work: Work[Any]
     future: asyncio.Future[Any]
     wide: bool = False
+    stopping: bool = False
     lost: bool = False
     started: float = 0.0
 
@@ -50,6 +52,7 @@ class _Job:
 class Scheduler:
     """Runs ``Work`` on at most ``workers`` threads: turns that have no sound yet first, then by when their sound ends.
 
+    A listener who would hear silence in a moment goes before a new one: a burst would starve those it began with.
     Lives on the event loop; only the calls run in threads.
     """
 
@@ -101,6 +104,11 @@ class Scheduler:
         while len(self._ends) > _MAX_TURNS:
             self._ends.popitem(last=False)
 
+    def expect(self, speed: float) -> None:
+        """Seconds of speech one worker makes in a second, as a voice showed when it was loaded; work corrects it."""
+        if not self._worked_seconds:
+            self._made_seconds, self._worked_seconds = speed, 1.0
+
     @property
     def figures(self) -> dict[str, float | int | str]:
         """For ``Status.figures``."""
@@ -114,7 +122,7 @@ class Scheduler:
 
     @property
     def speed(self) -> float:
-        """Seconds of speech per second with every worker busy, over recent work; 0 before the first."""
+        """Seconds of speech per second with every worker busy, over recent work; 0 before the first voice."""
         return self._made_seconds / self._worked_seconds * self.workers if self._worked_seconds else 0.0
 
     async def close(self) -> int:
@@ -127,14 +135,16 @@ class Scheduler:
         self._waiting.clear()
         return await self._pool.stop(_CLEANUP_SECONDS)
 
-    def _urgency(self, job: _Job) -> tuple[float, int]:
-        return (self._ends.get(job.work.turn_id, float("-inf")), job.work.ticket)
+    def _most_urgent(self) -> _Job:
+        soon = self._clock() + _FIRST_SOUND_SECONDS
+        return min(self._waiting, key=lambda job: (self._ends.get(job.work.turn_id, soon), job.work.ticket))
 
     def _dispatch(self) -> None:
         while self._waiting and len(self._running) < self.workers:
-            job = min(self._waiting, key=self._urgency)
+            job = self._most_urgent()
             self._waiting.remove(job)
-            job.wide = not self._waiting and not self._running
+            alone = not self._waiting and all(other.stopping for other in self._running)
+            job.wide = alone and self.workers > 1
             job.started = self._clock()
             self._running.add(job)
             self.credit(job.work.turn_id, job.work.seconds)
@@ -167,6 +177,7 @@ class Scheduler:
     def _abandon(self, job: _Job) -> None:
         """Nobody waits for ``job`` any more."""
         if job in self._running:
+            job.stopping = True
             job.work.stop()
             asyncio.get_running_loop().call_later(_GIVE_UP_SECONDS, self._give_up, job)
         elif job in self._waiting:

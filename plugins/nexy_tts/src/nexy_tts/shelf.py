@@ -119,6 +119,7 @@ class Shelf:
             raise self._problem(name, "voice_broken", str(error)) from error
         self._failed.pop(name, None)
         self._voices[name] = voice
+        self._scheduler.expect(voice.speed)
         return voice
 
     def _work(self, name: str, path: Path) -> Work[Voice]:

@@ -14,7 +14,8 @@ from nexy_tts.sessions import Stop
 _SECONDS_PER_PHONEME = 0.065
 _HEADROOM = 1.2  # of the usual level, for sentences that are louder
 _FIRST_FRAMES = 48  # half a second: soon made, and long enough to make the next
-_MOST_FRAMES = 128  # larger ones cost no less, and an urgent turn would wait longer
+_MOST_FRAMES = 128  # larger ones cost hardly less, and an urgent turn would wait longer
+_MOST_FRAMES_ALONE = 256  # when nobody waits, with every core
 _CRUMB_FRAMES = 40  # a window this short costs more in surroundings than in sound
 
 
@@ -86,7 +87,7 @@ class Utterance:
             end = stretch.frames
         seconds = self._seconds(end - self._at)
         self._held.append(self._voice.decode(stretch, self._at, end, self.stop, wide=wide))
-        self._at, self._window = end, min(2 * self._window, _MOST_FRAMES)
+        self._at, self._window = end, min(2 * self._window, _MOST_FRAMES_ALONE if wide else _MOST_FRAMES)
         if end == stretch.frames:
             self._stretch = None
             self._frames_before += stretch.frames
