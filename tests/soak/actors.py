@@ -1,4 +1,7 @@
-"""Who talks to the server in the long run: each actor is a device that does one thing over and over."""
+"""Who talks to the server in the long run: each actor is a device that does one thing over and over.
+
+An actor returns its call's outcome. Whatever the contract or the moment cannot explain is a breach.
+"""
 
 import asyncio
 import random
@@ -13,6 +16,8 @@ from nexy_core.testing.wire import Received, question
 
 CALL_SECONDS = 60
 REFUSED = grpc.StatusCode.RESOURCE_EXHAUSTED
+ANSWERED = frozenset({grpc.StatusCode.OK, REFUSED})
+FAILED = ANSWERED | {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}
 WRITING_CLIENT = (
     "Internal error from Core"  # what grpc.aio's client says now and then when it is refused while it writes
 )
@@ -23,6 +28,11 @@ FAULTS = [
     for when in ("first", "mid", "last")
     for kind in ("raise.internal", "raise.unavailable", "raise.foreign", "raise.connection", "sleep.20", "stop")
 ]
+
+
+def outcome(error):
+    """The status of a call that failed."""
+    return REFUSED if error.details() == WRITING_CLIENT else error.code()
 
 
 @attrs.define
@@ -49,6 +59,12 @@ class Device:
     def ask(self, prompt, **fields):
         return question(prompt, hardware_id=self.hardware_id, **fields)
 
+    def expect(self, code, allowed):
+        """Nobody interrupts or strikes this device's call: another code is somebody else's trouble reaching it."""
+        if code not in allowed:
+            self.tally.breaches.append(f"{self.name}: {code.name}, which nothing it did explains")
+        return code.name
+
     async def receive(self, call, pause=0.0):
         """Read a call to its end; a refusal and the status of a failed turn are outcomes, not exceptions."""
         received = Received()
@@ -57,7 +73,7 @@ class Device:
                 received.take(message)
                 await asyncio.sleep(pause)
         except grpc.aio.AioRpcError as error:
-            return received, error.code()
+            return received, outcome(error)
         except asyncio.CancelledError:
             return received, grpc.StatusCode.CANCELLED
         except AssertionError as breach:
@@ -82,18 +98,69 @@ async def talker(device):
     received, code = await device.whole_turn(f"count {device.dice.randint(1, 8)}")
     if code is grpc.StatusCode.OK and "sentence number 1." not in received.text:
         device.tally.breaches.append("talker: not its own answer")
-    return code.name
+    return device.expect(code, ANSWERED)
 
 
 async def slow_reader(device):
     _, code = await device.whole_turn("count 6", pause=0.03)
-    return code.name
+    return device.expect(code, ANSWERED)
+
+
+async def converser(device):
+    """Three questions on one stream, each after the answer to the one before."""
+    ended, received = asyncio.Queue(), [Received() for _ in range(3)]
+
+    async def questions():
+        for number in range(3):
+            yield device.ask(f"say number {number}")
+            await ended.get()
+
+    turn = 0
+    try:
+        async for message in device.stub.StreamAudio(questions(), timeout=CALL_SECONDS):
+            received[min(turn, len(received) - 1)].take(message)
+            if received[turn].end:
+                turn += 1
+                ended.put_nowait(None)
+    except grpc.aio.AioRpcError as error:
+        return device.expect(outcome(error), ANSWERED)
+    except AssertionError as breach:
+        device.tally.breaches.append(f"converser: {breach}")
+    if [one.text for one in received] != [f"number {number}" for number in range(3)]:
+        device.tally.breaches.append(f"converser: answered {[one.text for one in received]}")
+    return "OK"
+
+
+async def greeter(device):
+    """The greeting: metadata, sound, the end."""
+    kinds = []
+    try:
+        async for message in device.stub.GenerateWelcomeAudio(
+            pb.WelcomeRequest(text="Hello there.", session_id="welcome_1"), timeout=CALL_SECONDS
+        ):
+            kinds.append(message.WhichOneof("content"))
+    except grpc.aio.AioRpcError as error:
+        return device.expect(outcome(error), ANSWERED)
+    if list(dict.fromkeys(kinds)) != ["metadata", "audio_chunk", "end_message"] or kinds.count("end_message") != 1:
+        device.tally.breaches.append(f"greeter: {kinds}")
+    return "OK"
+
+
+async def reporter(device):
+    """Usage, counted while memory is there and acknowledged either way."""
+    answer = await device.stub.ReportUsage(
+        pb.UsageRequest(hardware_id=device.hardware_id, session_id=str(uuid.uuid4()), input_tokens=1),
+        timeout=CALL_SECONDS,
+    )
+    if not answer.success:
+        device.tally.breaches.append(f"reporter: {answer.message}")
+    return "OK"
 
 
 async def unlucky(device):
     prompt = "count 3 " + " ".join(device.dice.sample(FAULTS, device.dice.randint(1, 2)))
     _, code = await device.whole_turn(prompt)
-    return code.name
+    return device.expect(code, FAILED)
 
 
 async def superseder(device):
@@ -113,9 +180,7 @@ async def superseder(device):
             elif len(ends) == 1 and message.text_chunk:
                 text.append(message.text_chunk)
     except grpc.aio.AioRpcError as error:
-        if error.code() is not REFUSED and error.details() != WRITING_CLIENT:
-            device.tally.breaches.append(f"superseder: {error.code().name}: {error.details()}, ends {ends}")
-        return error.code().name
+        return device.expect(outcome(error), ANSWERED)
     if ends[-1:] != ["COMPLETED"] or len(ends) > 2 or (len(ends) == 2 and "".join(text) != "second"):
         device.tally.breaches.append(f"superseder: ends {ends}, text of the second turn {''.join(text)[:40]!r}")
     return "SUPERSEDED" if len(ends) == 2 else "OK"
@@ -127,7 +192,7 @@ async def canceller(device):
     try:
         await call.read()
     except grpc.aio.AioRpcError as error:
-        return error.code().name
+        return device.expect(outcome(error), ANSWERED)
     call.cancel()
     return "CANCELLED"
 
@@ -147,9 +212,8 @@ async def interrupter(device):
     if code is grpc.StatusCode.CANCELLED and received.end != "INTERRUPTED":
         device.tally.breaches.append(f"interrupter: {received.end!r} instead of INTERRUPTED")
     _, code_after = await device.whole_turn("say again")
-    if code is not REFUSED and code_after not in {grpc.StatusCode.OK, REFUSED}:
-        device.tally.breaches.append(f"interrupter: the next turn got {code_after.name}")
-    return code.name
+    device.expect(code_after, ANSWERED)
+    return device.expect(code, ANSWERED | {grpc.StatusCode.CANCELLED})
 
 
 async def collector(device):
@@ -166,7 +230,7 @@ async def collector(device):
         try:
             ends = [one.end_message async for one in device.stub.StreamAudio(iter([snapshot]), timeout=CALL_SECONDS)]
         except grpc.aio.AioRpcError as error:
-            return error.code().name
+            return device.expect(outcome(error), ANSWERED)
         if ends != ["COLLECT_ACCEPTED"]:
             device.tally.breaches.append(f"collector: {ends}")
     received, code = await device.receive(
@@ -174,7 +238,7 @@ async def collector(device):
     )
     if code is grpc.StatusCode.OK and received.text.split() != ["word"] * 5:
         device.tally.breaches.append(f"collector: answered {received.text[:40]!r}")
-    return code.name
+    return device.expect(code, ANSWERED)
 
 
 ACTORS = (
@@ -183,6 +247,9 @@ ACTORS = (
     talker,
     slow_reader,
     slow_reader,
+    converser,
+    greeter,
+    reporter,
     unlucky,
     unlucky,
     superseder,
