@@ -32,7 +32,12 @@ def _commands(kind, block):
 
 
 def unprinted(expected, output):
-    """The expected lines that are not, in order, each part of a line of the output; ``…`` stands for anything."""
-    lines = iter(output.splitlines())
-    patterns = [(line, ".*".join(map(re.escape, line.split("…")))) for line in expected]
-    return [line for line, pattern in patterns if not any(re.search(pattern, text) for text in lines)]
+    """The expected lines that are not printed one after the other; ``…`` stands for anything within a line."""
+    missing, at = [], 0
+    for line in expected:
+        found = re.compile(".*".join(map(re.escape, line.split("…")))).search(output, at)
+        if found is None:
+            missing.append(line)
+        else:
+            at = found.end()
+    return missing

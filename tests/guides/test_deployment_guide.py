@@ -53,7 +53,14 @@ def test_from_install_to_roll_back(tmp_path, releases):
     assert back != upgrade
     installed = list(steps(section(PAGE, "Install")))
     opened = list(steps(section(PAGE, "Open the door")))
-    followed = [*installed, (ROOT_ONLY, []), *opened, *upgrade, *back, ("systemctl stop nexy", [])]
+    followed = [
+        *installed,
+        (ROOT_ONLY, []),
+        *opened,
+        *upgrade,
+        *back,
+        ("systemctl stop nexy\necho stopped", ["stopped"]),
+    ]
     ready = f"""
 cd {releases}
 echo "127.0.0.1 {NAME}" >> /etc/hosts

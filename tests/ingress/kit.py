@@ -50,7 +50,7 @@ def free_port():
 
 
 def certificate(folder):
-    subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1"]
+    subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},DNS:*.example.com,IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     out = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
     command = ["openssl", "req", "-x509", "-nodes", "-days", "2", *curve, *subject, *out]

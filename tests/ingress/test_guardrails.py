@@ -50,8 +50,8 @@ def check(stack, folder, edits=()):
 def test_the_update_site_is_well_through_the_entrance(stack, tmp_path):
     found = check(stack, tmp_path)
     assert found.returncode == 0, found.stderr
-    paths = ("/updates/health", "/appcast.xml", "/manifest.json", "newest artifact")
-    assert found.stdout.split() == " ".join(f"ok {path}" for path in paths).split()
+    paths = ["/updates/health", "/appcast.xml", "/appcast.xml?manual=1", "/manifest.json", "newest artifact"]
+    assert found.stdout.splitlines() == [f"ok    {path}" for path in paths]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from importlib import metadata
 from typing import Any
 
@@ -29,6 +30,15 @@ SHOWN_TURNS = 100
 WELL = frozenset({Phase.SERVING, Phase.DISABLED})
 
 
+class ServerState(StrEnum):
+    """One word for the whole server."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    NOT_READY = "not_ready"
+    DRAINING = "draining"
+
+
 @attrs.define(eq=False)
 class StatusSources:
     """What the site reads; it changes nothing."""
@@ -45,14 +55,14 @@ class StatusSources:
         """Whether new turns are taken."""
         return self.host.ready() and not self.desk.draining
 
-    def state(self) -> str:
+    def state(self) -> ServerState:
         """One word for the whole server."""
         if self.desk.draining:
-            return "draining"
+            return ServerState.DRAINING
         if not self.host.ready():
-            return "not_ready"
+            return ServerState.NOT_READY
         well = all(plugin.state in WELL and plugin.health not in UNWELL for plugin in self.host.states())
-        return "ok" if well else "degraded"
+        return ServerState.OK if well else ServerState.DEGRADED
 
     async def status(self) -> dict[str, Any]:
         """Everything an operator asks first. No secret, no id."""

@@ -35,6 +35,8 @@ class Page:
 
 
 APPCAST = Page("/appcast.xml", "application/rss+xml", "max-age=60")
+NEWEST = Page("/appcast.xml?manual=1", "application/rss+xml", "max-age=60")
+"""What is being rolled out, too: the plain feed names it at 100 % only."""
 MANIFEST = Page("/manifest.json", "application/json", "max-age=60")
 HEALTH = Page("/updates/health", "application/json", "max-age=30")
 
@@ -63,7 +65,8 @@ async def check_site(url: str, keys: Sequence[PublicKey], *, full: bool) -> Find
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
         visit = _Visit(session, url.rstrip("/"), keys, findings)
         await visit.page(HEALTH, visit.read_health)
-        enclosures = await visit.page(APPCAST, visit.read_feed)
+        plain = await visit.page(APPCAST, visit.read_feed)
+        enclosures = None if plain is None else await visit.page(NEWEST, visit.read_feed)
         await visit.page(MANIFEST, visit.read_manifest)
         if enclosures:
             await visit.guarded("newest artifact", visit.artifact(enclosures[0], full=full))
