@@ -13,6 +13,8 @@ KNOWN = frozenset({"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "S
     "CMD",
 }
 BUILT = "/opt/build-stage"
+NO_PRIVILEGE = "--clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all"
+OUTSIDE = "nsenter --net=/proc/self/fd/9"  # a build reaches the package index
 
 
 @attrs.frozen
@@ -65,7 +67,7 @@ def build_script(build, context, python):
     for one in build:
         match one.word:
             case "RUN":
-                lines.append(f'(cd "$folder"; {one.text})')
+                lines.append(f'(cd "$folder" && {OUTSIDE} sh -ec {shlex.quote(one.text)})')
             case "WORKDIR":
                 lines.append(f"folder={one.text}; mkdir -p {one.text}")
             case "COPY":
@@ -85,11 +87,13 @@ def final_script(final, workdir):
             case "COPY":
                 source, target = one.text.removeprefix("--from=build ").split()
                 lines.append(f"mkdir -p $(dirname {target}); cp -rT {source.replace(workdir, BUILT)} {target}")
-            case "ENV":
-                lines.append(f"export {one.text}")
+    variables = " ".join(one.text for one in final if one.word == "ENV")
     user = only(final, "USER")
     server = [*command(final, "ENTRYPOINT"), *command(final, "CMD")]
-    as_user = f"setpriv --reuid={user} --regid={user} --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all"
+    engine = f"env -i PATH=/usr/bin:/bin HOME=$(getent passwd {user} | cut -d: -f6) {variables} setpriv"
+    as_user = (
+        f"{engine} --reuid={user} --regid={user} --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all"
+    )
     health = f"{as_user} {shlex.join(command(final, 'HEALTHCHECK'))}"
     return "\n".join(
         [

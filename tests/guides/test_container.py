@@ -92,5 +92,5 @@ def test_its_instructions_leave_a_server_that_its_user_can_run(tmp_path, context
     script += containerfile.final_script(FINAL, workdir)
     script += "\n! grep -rl 'a secret' /etc/nexy\ntest ! -e /opt/nexy/pyproject.toml"
     done = follow(tmp_path, script)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-4000:]
     assert done.stdout.rstrip().endswith("the server ended well")
