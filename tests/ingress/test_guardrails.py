@@ -54,6 +54,7 @@ def test_the_update_site_is_well_through_the_entrance(stack, tmp_path):
     assert found.stdout.splitlines() == [f"ok    {path}" for path in paths]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("edits", "says"),
     [
