@@ -83,7 +83,7 @@ def final_script(final, workdir):
     for one in final:
         match one.word:
             case "RUN":
-                lines.append(f"({one.text})")
+                lines.append(f"{OUTSIDE} sh -ec {shlex.quote(one.text)}")
             case "COPY":
                 source, target = one.text.removeprefix("--from=build ").split()
                 lines.append(f"mkdir -p $(dirname {target}); cp -rT {source.replace(workdir, BUILT)} {target}")

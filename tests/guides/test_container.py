@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,12 @@ def test_what_pip_installs_is_pinned():
             packages = [word for word in one.text.split("pip install ", 1)[1].split() if not word.startswith("-")]
             assert packages
             assert all("==" in package for package in packages)
+
+
+def test_the_image_has_the_library_that_the_embedded_model_takes_from_the_system():
+    parts = [Path(str(file.locate())) for file in metadata.files("xllamacpp") or () if ".so" in file.name]
+    assert any(b"libgomp.so.1" in part.read_bytes() for part in parts)
+    assert any(one.word == "RUN" and "apt-get install" in one.text and " libgomp1 " in one.text for one in FINAL)
 
 
 def test_the_server_runs_as_a_user_of_its_own():

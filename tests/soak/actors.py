@@ -108,26 +108,20 @@ async def slow_reader(device):
 
 async def converser(device):
     """Three questions on one stream, each after the answer to the one before."""
-    ended, received = asyncio.Queue(), [Received() for _ in range(3)]
-
-    async def questions():
-        for number in range(3):
-            yield device.ask(f"say number {number}")
-            await ended.get()
-
-    turn = 0
+    call, turns = device.stub.StreamAudio(timeout=CALL_SECONDS), [Received() for _ in range(3)]
     try:
-        async for message in device.stub.StreamAudio(questions(), timeout=CALL_SECONDS):
-            received[min(turn, len(received) - 1)].take(message)
-            if received[turn].end:
-                turn += 1
-                ended.put_nowait(None)
-    except grpc.aio.AioRpcError as error:
-        return device.expect(outcome(error), ANSWERED)
-    except AssertionError as breach:
-        device.tally.breaches.append(f"converser: {breach}")
-    if [one.text for one in received] != [f"number {number}" for number in range(3)]:
-        device.tally.breaches.append(f"converser: answered {[one.text for one in received]}")
+        for number, received in enumerate(turns):
+            await call.write(device.ask(f"say number {number}"))
+            while not received.end:
+                received.take(await call.read())
+        await call.done_writing()
+        if await call.read() is not grpc.aio.EOF:
+            device.tally.breaches.append("converser: something followed the last end")
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the latter: written to after it was refused
+        code = REFUSED if await call.details() == WRITING_CLIENT else await call.code()
+        return device.expect(code, ANSWERED)
+    if [one.text for one in turns] != [f"number {number}" for number in range(3)]:
+        device.tally.breaches.append(f"converser: answered {[one.text for one in turns]}")
     return "OK"
 
 
