@@ -64,7 +64,8 @@ def command(instructions, word):
 
 def build_script(build, context, python):
     """Bash for the first stage: ``python`` is what the base image has, ``context`` what the build is given."""
-    lines = [f"uv venv --quiet --seed --python {python} /opt/image", 'PATH="/opt/image/bin:$PATH"', "folder=/"]
+    image = [f"export UV_PYTHON={python}", "uv venv --quiet --seed /opt/image", 'PATH="/opt/image/bin:$PATH"']
+    lines = [*image, "folder=/"]
     for one in build:
         match one.word:
             case "RUN":

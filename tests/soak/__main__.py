@@ -83,7 +83,16 @@ async def main(minutes: float, seed: int, page: Path | None) -> int:
         code = server.stop()
     check_end(tally, before, after, code, server.lines)
     keep(report(minutes, seed, tally, before, after), page)
+    if tally.breaches:
+        keep_log(server.lines)
     return 1 if tally.breaches else 0
+
+
+def keep_log(lines: list[str]) -> None:
+    """The server's log, to find out why."""
+    with tempfile.NamedTemporaryFile("w", suffix=".log", prefix="nexy-soak-", delete=False) as file:
+        file.write("\n".join(lines))
+    sys.stderr.write(f"the server's log: {file.name}\n")
 
 
 def keep(figures: str, page: Path | None) -> None:

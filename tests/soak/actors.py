@@ -7,6 +7,7 @@ import asyncio
 import random
 import uuid
 from collections import Counter
+from datetime import UTC, datetime
 
 import attrs
 import grpc
@@ -62,7 +63,8 @@ class Device:
     def expect(self, code, allowed):
         """Nobody interrupts or strikes this device's call: another code is somebody else's trouble reaching it."""
         if code not in allowed:
-            self.tally.breaches.append(f"{self.name}: {code.name}, which nothing it did explains")
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            self.tally.breaches.append(f"{self.name}, {at}: {code.name}, which nothing it did explains")
         return code.name
 
     async def receive(self, call, pause=0.0):
