@@ -13,6 +13,7 @@ KNOWN = frozenset({"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "S
     "CMD",
 }
 BUILT = "/opt/build-stage"
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 NO_PRIVILEGE = "--clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all"
 PATIENCE = "NEXY_PLUGINS__INITIALIZE_TIMEOUT_SECONDS=300"  # this machine may be busy with other tests
 OUTSIDE = "nsenter --net=/proc/self/fd/9"  # a build reaches the package index
@@ -64,8 +65,7 @@ def command(instructions, word):
 
 def build_script(build, context, python):
     """Bash for the first stage: ``python`` is what the base image has, ``context`` what the build is given."""
-    image = [f"export UV_PYTHON={python}", "uv venv --quiet --seed /opt/image", 'PATH="/opt/image/bin:$PATH"']
-    lines = [*image, "folder=/"]
+    lines = [f"uv venv --quiet --seed --python {python} /opt/image", f"PATH=/opt/image/bin:{SYSTEM_PATH}", "folder=/"]
     for one in build:
         match one.word:
             case "RUN":
