@@ -14,7 +14,7 @@ from nexy_core.sessions import StopReason
 from nexy_core.transport import codec, requests
 from nexy_core.transport.interceptors import Context
 from nexy_core.transport.stream import Desk, StreamCall, trim
-from nexy_core.transport.terminal import write_terminal
+from nexy_core.transport.terminal import open_answer, write_terminal
 
 SERVICE = pb.DESCRIPTOR.services_by_name["StreamingService"].full_name
 WELCOME = f"/{SERVICE}/GenerateWelcomeAudio"
@@ -65,6 +65,7 @@ class Service:
     async def generate_welcome_audio(self, raw: pb.WelcomeRequest | codec.Malformed, context: Context) -> None:
         """Speak a text: metadata, audio, end."""
         try:
+            await open_answer(context)
             await self._greet(codec.checked(raw), context)
         except Exception as error:  # the terminal message must be written whatever failed
             if context.done():

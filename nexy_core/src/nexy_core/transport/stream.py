@@ -16,7 +16,7 @@ from nexy_core.sessions import CollectBuffers, LiveTurns, RunningTurn, StopReaso
 from nexy_core.settings import LiveSettings
 from nexy_core.transport import codec, requests
 from nexy_core.transport.interceptors import Context, Failures
-from nexy_core.transport.terminal import write_last, write_terminal
+from nexy_core.transport.terminal import open_answer, write_last, write_terminal
 
 METHOD = "/streaming.StreamingService/StreamAudio"
 DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
@@ -115,6 +115,7 @@ class StreamCall:
         """Run the call. Raises ``NexyError`` after its terminal message was written."""
         self._desk.streams.add(self)
         try:
+            await open_answer(self._context)
             await self._messages()
         except asyncio.CancelledError:
             await self._abandon_turn()
