@@ -13,6 +13,7 @@ from pathlib import Path
 
 UNIT = Path("/etc/systemd/system/nexy.service")
 PID = Path("/run/nexy.pid")
+OUTPUT = Path("/run/nexy.out")
 FOLDERS = {"StateDirectory": "/var/lib", "LogsDirectory": "/var/log", "ConfigurationDirectory": "/etc"}
 
 
@@ -46,7 +47,7 @@ def start():
         folder.chmod(int(unit.get(f"{kind}Mode", ["0755"])[0], 8))
     dropped = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--clear-groups"]
     command = ["setpriv", f"--reuid={user}", f"--regid={group}", *dropped, *shlex.split(unit["ExecStart"][0])]
-    with Path("/run/nexy.out").open("ab") as output:
+    with OUTPUT.open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=unit["WorkingDirectory"][0],
@@ -60,15 +61,21 @@ def start():
     PID.write_text(str(process.pid), encoding="utf-8")
 
 
+def running(pid):
+    """Whether the process is there and has not merely yet to be reaped."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 def stop():
     pid, limit_seconds = int(PID.read_text(encoding="utf-8")), int(read_unit()["TimeoutStopSec"][0])
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + limit_seconds
-    with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < deadline:
-            os.kill(pid, 0)
-            time.sleep(0.05)
-        sys.exit(f"{pid} is there {limit_seconds} s after SIGTERM")
+    while running(pid):
+        if time.monotonic() > deadline:
+            sys.exit(f"{pid} is there {limit_seconds} s after SIGTERM: {OUTPUT.read_text(encoding='utf-8')[-2000:]}")
+        time.sleep(0.05)
 
 
 def reload_nginx():

@@ -25,7 +25,7 @@ from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.testing.fake_plugins import modules
 from nexy_core.testing.process import ServerProcess
 
-from tests.soak.actors import ACTORS, Device, Tally
+from tests.soak.actors import ACTORS, COLLECT_TTL_SECONDS, Device, Tally
 
 MIB = 1024 * 1024
 LINE = re.compile(r"ts=\S+ level=\S+ scope=\S+ method=\S+ decision=\S+ ctx=\{.*\} dur_ms=-?\d+$")
@@ -43,7 +43,7 @@ ENVIRON = {
     "NEXY_PLUGINS__MODULES": json.dumps(modules()),
     "NEXY_BACKPRESSURE__MAX_MESSAGE_RATE_PER_SECOND": "1000",
     "NEXY_BACKPRESSURE__MAX_COLLECT_RATE_PER_SECOND": "1000",
-    "NEXY_BACKPRESSURE__COLLECT_TTL_SECONDS": "3",
+    "NEXY_BACKPRESSURE__COLLECT_TTL_SECONDS": str(COLLECT_TTL_SECONDS),
     "NEXY_PLUGINS__BREAKER_FAILURES": "1000",
 }
 SETTINGS = """
