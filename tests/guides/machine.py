@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STAND_IN = Path(__file__).with_name("systemctl.py")
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")
-LIMIT_SECONDS = 570
+LIMIT_SECONDS = 860
 NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 PRELUDE = """

@@ -92,7 +92,7 @@ def context(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @needs_machine
 def test_its_instructions_leave_a_server_that_its_user_can_run(tmp_path, context):
     workdir = containerfile.only(BUILD, "WORKDIR")

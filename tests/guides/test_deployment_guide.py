@@ -10,7 +10,7 @@ from tests.ingress.kit import NAME, NGINX, certificate
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     needs_machine,
     pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx"),
 ]

@@ -16,7 +16,7 @@ END
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @needs_machine
 def test_two_commands_and_the_server_answers(tmp_path):
     (serve, _), (ask, _), (nox, _), *_ = steps(section((ROOT / "README.md").read_text(encoding="utf-8"), "Start"))
