@@ -88,7 +88,7 @@ def final_script(final, workdir):
                 lines.append(f"{OUTSIDE} sh -ec {shlex.quote(one.text)}")
             case "COPY":
                 source, target = one.text.removeprefix("--from=build ").split()
-                lines.append(f"mkdir -p $(dirname {target}); cp -rT {source.replace(workdir, BUILT)} {target}")
+                lines.append(f"mkdir -p $(dirname {target}); mv -T {source.replace(workdir, BUILT)} {target}")
     variables = " ".join(one.text for one in final if one.word == "ENV")
     user = only(final, "USER")
     server = [*command(final, "ENTRYPOINT"), *command(final, "CMD")]
@@ -100,7 +100,7 @@ def final_script(final, workdir):
     return "\n".join(
         [
             *lines,
-            f"rm -rf {BUILT}",
+            f"chmod 0700 {BUILT}",
             f"cd {only(final, 'WORKDIR')}",
             f"{as_user} {shlex.join(server)} > /run/out 2>&1 &",
             "server=$!",
