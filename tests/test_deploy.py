@@ -10,6 +10,7 @@ from nexy_core.core_settings import core_settings
 
 ROOT = Path(__file__).parent.parent
 UNIT = (ROOT / "deploy" / "systemd" / "nexy.service").read_text(encoding="utf-8")
+ENVIRONMENT = (ROOT / "deploy" / "systemd" / "nexy.env").read_text(encoding="utf-8")
 CONTAINER = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
 NGINX = (ROOT / "deploy" / "nginx" / "nexy.conf").read_text(encoding="utf-8")
 EXPOSURE_LIMIT = 2.0
@@ -43,6 +44,13 @@ def test_every_copied_path_of_the_container_exists():
     assert "USER nexy" in CONTAINER.split("FROM")[-1]
 
 
+def test_the_units_of_the_service_and_root_s_command_agree():
+    command = (ROOT / "deploy" / "nexy").read_text(encoding="utf-8")
+    files = re.findall(r"^EnvironmentFile=(\S+)$", UNIT, re.MULTILINE)
+    assert files == re.findall(r"^\. (\S+)$", command, re.MULTILINE)
+    assert f"runuser -u {unit_value('User')} -- {unit_value('ExecStart').removesuffix(' serve')}" in command
+
+
 def prod_default(key):
     (setting,) = [setting for setting in core_settings() if setting.key == key]
     return setting.by_env.get("prod", setting.default)
@@ -61,7 +69,7 @@ def test_systemd_waits_longer_than_the_drain():
 
 def test_every_variable_of_the_unit_and_the_container_is_a_setting():
     keys = {setting.key for setting in core_settings()}
-    names = re.findall(r"NEXY_([A-Z_]+)=", UNIT + CONTAINER)
+    names = re.findall(r"NEXY_([A-Z_]+)=", ENVIRONMENT + CONTAINER)
     unknown = {name for name in names if name.lower().replace("__", ".") not in keys}
     assert unknown == {"ENV", "SETTINGS_DIR"}
 

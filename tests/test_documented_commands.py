@@ -1,138 +1,111 @@
-"""Every command the documents show is run as it is written, and says what is expected; or it is said why it is not."""
+"""Every command that a document shows is followed by a test, or it is said why it is not; those in passing exist."""
 
-import json
-import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import grpc
 import pytest
-from nexy_core.testing.fake_plugins import modules
-from nexy_core.testing.process import ServerProcess
 
-from tests.ingress.kit import free_port
+from tests.guides.reading import section, steps
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
-BLOCK = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
+MEMBERS = [ROOT / "nexy_core" / "README.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *MEMBERS, ROOT / "examples" / "README.md"]
 
-# What a command's output must show. Run in this order, in one folder, against one server of fakes.
-EXPECTED = {
-    'uv run nexy ask "What is the capital of France?"': r"You said: What is the capital of France\?",
-    "uv run nexy config show": r"grpc\.port .*NEXY_GRPC__PORT",
-    "uv run nexy config show llm": r"llm\.model",
-    "uv run nexy config show --changed": r"grpc\.port",
-    "uv run nexy config check": r"",
-    "nexy logs --json | jq -r 'select(.decision == \"refuse\") | .ctx.reason' | sort | uniq -c": r"1 unimplemented",
-    "curl -sS -i http://127.0.0.1:8080/health": r"HTTP/1\.1 200 OK\s[\s\S]*max-age=30[\s\S]*\"ready\": true",
-    "nexy updates publish Nexy.dmg --version 2.0.0.33 --short-version 2.0 --notes notes.md --min-system 12.0": r"",
-    "nexy updates promote 2.0.0.33": r"25",
-    "nexy updates verify": r"",
+# Each command of these pages, as it is written, in order, its output compared.
+FOLLOWED = {
+    "docs/configuration.md": "tests/guides/test_operator_pages.py",
+    "docs/deployment.md": "tests/guides/test_deployment_guide.py",
+    "docs/health-and-ci.md": "tests/guides/test_operator_pages.py",
+    "docs/plugins.md": "tests/plugins/test_tutorial.py",
+    "docs/troubleshooting-502.md": "tests/guides/test_operator_pages.py",
+    "docs/updates.md": "tests/guides/test_operator_pages.py",
 }
-
 ELSEWHERE = {
-    "uv run nexy serve": "tests/e2e/test_real_turns.py",
+    "uv run nexy serve": "tests/guides/test_readme.py",
+    'uv run nexy ask "What is the capital of France?"': "tests/guides/test_readme.py",
     "nexy serve": "tests/e2e/test_real_turns.py",
-    "nexy smoke --host nexy.example.org --entrance": "tests/ingress/test_smoke.py",
-    "nexy updates keygen sparkle.key": "tests/test_documented_commands.py",
-    "nexy updates check https://updates.example.com --full": "plugins/nexy_updates/tests",
+    "nexy doctor": "plugins/nexy_llm/tests/test_doctor.py",
+    "nexy config check": "tests/guides/test_operator_pages.py",
+    "nexy updates keygen sparkle.key": "tests/guides/test_operator_pages.py",
     "nexy updates publish Nexy.dmg --version 2.0.0.33 --rollout 1 --key sparkle.key": "plugins/nexy_updates/tests",
     "nexy updates promote 2.0.0.33 --key sparkle.key": "plugins/nexy_updates/tests",
-    "nexy voices list --all ru": "plugins/nexy_tts/tests",
-    "nexy voices get ru_RU-irina-medium": "plugins/nexy_tts/tests",
-    "nexy voices try ru_RU-irina-medium --out irina.wav": "plugins/nexy_tts/tests",
+    "nexy voices list --all ru": "plugins/nexy_tts/tests/test_commands.py",
+    "nexy voices get ru_RU-irina-medium": "plugins/nexy_tts/tests/test_commands.py",
+    "nexy voices try ru_RU-irina-medium --out irina.wav": "plugins/nexy_tts/tests/test_commands.py",
+    "nexy plugins check examples/nexy-espeak": "tests/plugins/test_examples.py",
+    "uv pip install examples/nexy-espeak": "tests/plugins/test_examples.py",
 }
-
 NOT_RUN = {
     "it runs this very test": r"uv run nox",
-    "compared with what nexy guard says: tests/test_guard_one_liners.py": r"nexy logs --since .*",
     "needs an account, a model server or a released package": r"NEXY_LLM__MODEL=.*|pip install .*|export NEXY_.*",
-    "needs a host on the internet": r"curl .*https://your\.host.*|rsync .*|nexy guard .* nexy updates pause",
-    "changes the machine": r"useradd .*|systemctl .*|install -d .*|cp deploy/systemd/.*",
-    "the install guide, followed as a whole below": r"cd /opt/nexy|git .*|uv (venv|pip sync|sync) .*|cp settings/.*"
-    r"|install -m .*|NEXY_ENV=prod .*",
 }
+SECTIONS_FOLLOWED = ("Install", "Open the door", "Upgrade and roll back")
+INLINE = re.compile(r"`(?:uv run )?(nexy|nox) ([^`]+)`")
 
 
-def documented():
-    """(page, command) of every line of every block; a comment after the command is dropped."""
-    for page in PAGES:
-        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-            lines = [re.sub(r"\s{2,}# .*$", "", line).strip() for line in block.splitlines()]
-            yield from ((page, line) for line in lines if line and not line.startswith("#"))
+def name_of(page):
+    return str(page.relative_to(ROOT))
 
 
-def test_every_documented_command_is_accounted_for():
+def commands(page):
+    return [command for command, _ in steps(page.read_text(encoding="utf-8"))]
+
+
+def test_every_command_is_accounted_for():
     reasons = re.compile("|".join(f"(?:{pattern})" for pattern in NOT_RUN.values()))
-    shown = {command for _, command in documented()}
-    unknown = [command for command in shown if command not in EXPECTED | ELSEWHERE and not reasons.fullmatch(command)]
-    assert not unknown
-    assert not [command for command in EXPECTED | ELSEWHERE if command not in shown]
-    assert not [place for place in ELSEWHERE.values() if not (ROOT / place).exists()]
+    others = {command for page in PAGES if name_of(page) not in FOLLOWED for command in commands(page)}
+    assert [command for command in others if command not in ELSEWHERE and not reasons.fullmatch(command)] == []
+    assert [command for command in ELSEWHERE if command not in others] == []
+    assert [place for place in [*ELSEWHERE.values(), *FOLLOWED.values()] if not (ROOT / place).exists()] == []
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with what the examples speak of, a server, and the environment in which commands reach it."""
-    folder = tmp_path_factory.mktemp("operator")
-    ports = {f"NEXY_{table}__PORT": str(free_port()) for table in ("GRPC", "HTTP", "UPDATE")}
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("NEXY_")} | ports
-    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
-    made = run("nexy updates keygen sparkle.key", folder, environ)
-    environ["NEXY_UPDATE__PUBLIC_KEYS"] = json.dumps([KEY.search(made.stdout)[0]])
-    environ["NEXY_UPDATE__KEY_FILE"] = str(folder / "sparkle.key")
-    (folder / "Nexy.dmg").write_bytes(b"an application")
-    (folder / "notes.md").write_text("# Better\n", encoding="utf-8")
-    fakes = {"NEXY_PLUGINS__MODULES": json.dumps(modules("llm", "tts", "memory", "filter", "interrupt"))}
-    with ServerProcess(folder, {**ports, **fakes}) as server:
-        refused(server.address)
-        yield folder, environ
+def test_no_command_of_the_deployment_page_stands_outside_what_is_followed():
+    page = ROOT / "docs" / "deployment.md"
+    text = page.read_text(encoding="utf-8")
+    assert commands(page) == [command for heading in SECTIONS_FOLLOWED for command, _ in steps(section(text, heading))]
 
 
-def refused(address):
-    """One refusal for the log's examples to find."""
-    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError):
-        channel.unary_unary("/streaming.StreamingService/NoSuchRpc")(b"", timeout=10)
+def mentioned(program):
+    """Commands named in passing, with the page that names them."""
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]:
+        found = INLINE.findall(page.read_text(encoding="utf-8"))
+        yield from ((name_of(page), rest) for name, rest in found if name == program)
 
 
-def run(command, folder, environ):
-    command = command.replace("uv run nexy", "nexy").replace(
-        "127.0.0.1:8080", f"127.0.0.1:{environ['NEXY_HTTP__PORT']}"
+def test_every_session_named_in_passing_exists():
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "-l"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    sessions = set(re.findall(r"^[-*] (\w+)", listed, re.MULTILINE))
+    named = {re.match(r"-s \"?(\w+)", rest)[1] for _, rest in mentioned("nox") if rest.startswith("-s ")}
+    assert named
+    assert named - sessions == set()
+
+
+def help_of(words):
+    done = subprocess.run(
+        [sys.executable, "-m", "nexy_core", *words, "--help"], capture_output=True, text=True, timeout=60, check=False
     )
-    return subprocess.run(
-        ["bash", "-ec", command], cwd=folder, env=environ, capture_output=True, text=True, timeout=100, check=False
-    )
+    return done.stdout if done.returncode == 0 else ""
 
 
-@pytest.mark.parametrize("command", EXPECTED)
-def test_the_command_does_what_its_document_says(place, command):
-    folder, environ = place
-    result = run(command, folder, environ)
-    assert result.returncode == 0, result.stderr
-    assert re.search(EXPECTED[command], result.stdout)
+def test_every_nexy_command_named_in_passing_has_the_options_it_is_shown_with():
+    wrong, helps = [], {}
+    for page, rest in mentioned("nexy"):
+        words = shlex.split(rest.partition("|")[0])
+        path = tuple(word for word in words[:2] if re.fullmatch(r"[a-z]+", word))
+        for known in (path, path[:1]):
+            if known not in helps:
+                helps[known] = help_of(known)
+        text = helps[path] or helps[path[:1]]
+        options = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
+        wrong += [f"{page}: nexy {rest}" for option in options or [""] if not text or option not in text]
+    assert wrong == []
 
 
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_the_install_guide_followed_word_for_word(tmp_path):
-    """In a clean clone, its folders moved below the test's; what changes the machine itself is left out."""
-    opt, etc = tmp_path / "opt", tmp_path / "etc"
-    etc.mkdir()
-    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-    install = BLOCK.findall(page.split("## Install", 1)[1])[0]
-    skipped = re.compile(NOT_RUN["changes the machine"])
-    lines = [line for line in install.splitlines() if not skipped.match(line)]
-    script = "\n".join(lines).replace("/opt/nexy", str(opt)).replace("/etc/nexy", str(etc))
-    script = script.replace("git clone . ", f"git clone {ROOT} ")
-    clean = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV" and key[:5] != "NEXY_"}
-    subprocess.run(["bash", "-exc", script], cwd=tmp_path, env=clean, check=True, timeout=500)
-    environ = {**clean, "NEXY_ENV": "prod", "NEXY_SETTINGS_DIR": str(etc)}
-    checked = subprocess.run(
-        [opt / ".venv" / "bin" / "nexy", "config", "check"], cwd=tmp_path, env=environ, capture_output=True, check=False
-    )
-    assert checked.returncode == 0, checked.stderr
-    assert not (opt / ".venv" / "bin" / "pytest").exists()
-    assert (etc / "secrets.env").stat().st_mode & 0o777 == 0o600
+@pytest.mark.parametrize("page", sorted(FOLLOWED))
+def test_a_followed_page_has_commands(page):
+    assert commands(ROOT / page)

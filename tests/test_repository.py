@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = tuple(sorted((ROOT / "plugins").iterdir()))
@@ -151,6 +152,22 @@ def test_each_decision_record_says_what_the_template_asks_for():
         for part in ("Status:", "## Context", "## Decision", "## Consequences"):
             assert part in text, f"{record.name} lacks {part}"
         assert f"({record.name})" in index, f"{record.name} is not in the index"
+
+
+def test_the_workflow_runs_the_documented_checks_and_the_gates_block():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8"))
+    runs = [step["run"] for step in workflow["jobs"]["checks"]["steps"] if "run" in step]
+    assert ".ci/run" in runs
+    gates = next(run for run in runs if "nox -s gates" in run)
+    assert gates == 'uv run nox -s gates -- "origin/$GITHUB_BASE_REF"'
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not any("continue-on-error" in step for step in workflow["jobs"]["checks"]["steps"])
+
+
+def test_the_pull_request_form_asks_for_what_the_rules_ask():
+    form = (ROOT / ".github" / "pull_request_template.md").read_text(encoding="utf-8")
+    for asked in ("Document updated (link)", "change_impact.yaml", "kill switch", "ADR", "negative tests"):
+        assert asked in form
 
 
 def test_the_script_for_ci_is_sound_shell():

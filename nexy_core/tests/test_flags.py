@@ -86,6 +86,14 @@ def test_registry_and_settings_agree():
     assert features == {flag.key for flag in FLAGS.values()}
 
 
+def test_each_flag_s_percent_is_a_step_of_the_rollout_and_what_its_default_gives():
+    for flag in FLAGS.values():
+        assert flag.rollout_percent in {0, *CANARY_STEPS}
+        assert {True: 100, False: 0}.get(flag.default, flag.default) == flag.rollout_percent
+        assert flag.owner.startswith("@")
+        assert flag.text
+
+
 def test_no_flag_has_outlived_its_date():
     assert expired(date.today()) == ()  # noqa: DTZ011  # a day's precision is enough
     assert expired(date.max) == tuple(FLAGS.values())

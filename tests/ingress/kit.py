@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import queue
 import shutil
 import socket
 import ssl
@@ -49,7 +50,7 @@ def free_port():
 
 
 def certificate(folder):
-    subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1"]
+    subject = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},DNS:*.example.com,IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     out = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
     command = ["openssl", "req", "-x509", "-nodes", "-days", "2", *curve, *subject, *out]
@@ -59,9 +60,9 @@ def certificate(folder):
 class Nginx:
     """The shipped nexy.conf with the test's ports, certificate and edits put in."""
 
-    def __init__(self, folder, backends, edits=()):
+    def __init__(self, folder, backends, edits=(), port=0):
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         self._write(backends, edits)
 
     def _write(self, backends, edits):
@@ -132,10 +133,33 @@ class Nginx:
         return int(status.split()[1]), [(name.lower(), value) for name, value in pairs], body
 
 
+def texts(responses):
+    return [response.text_chunk for response in responses if response.text_chunk]
+
+
+class Open:
+    """A stream whose messages are sent one by one."""
+
+    def __init__(self, stub):
+        self._requests = queue.Queue()
+        self.responses = stub.StreamAudio(iter(self._requests.get, None))
+
+    def say(self, screenshot=""):
+        self._requests.put(pb.StreamRequest(prompt="hi", screenshot=screenshot))
+        return next(self.responses).text_chunk
+
+    def close(self):
+        self._requests.put(None)
+        return next(self.responses).end_message
+
+
 class Scripted(pb_grpc.StreamingServiceServicer):
-    """Answers each message with the size of its screenshot."""
+    """Answers each message with the size of its screenshot; counts its calls."""
+
+    calls = 0
 
     async def StreamAudio(self, request_iterator, context):  # noqa: N802  # the wire's name
+        self.calls += 1
         async for request in request_iterator:
             yield pb.StreamResponse(text_chunk=str(len(request.screenshot)))
         yield pb.StreamResponse(end_message="END")
@@ -147,6 +171,7 @@ class Backends:
     def __init__(self):
         self.loop = asyncio.new_event_loop()
         self.seen = []
+        self.scripted = Scripted()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
     def __enter__(self):
@@ -168,7 +193,7 @@ class Backends:
 
     async def _start(self):
         self._server = grpc.aio.server(options=BIG)
-        pb_grpc.add_StreamingServiceServicer_to_server(Scripted(), self._server)
+        pb_grpc.add_StreamingServiceServicer_to_server(self.scripted, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         self._runners = []

@@ -359,6 +359,7 @@ async def test_an_idle_stream_times_out_but_a_running_turn_is_not_idle(running):
         assert [(await idle.read()).WhichOneof("content") for _ in range(3)][-1] == "end_message"
         await busy.write(commit("hang"))
         await busy.read()
+        await asyncio.wait_for(server.script.hanging.wait(), 5)  # its write has ended on this side, too
         server.service.sweep_once(time.monotonic() + 59)
         assert len(server.desk.streams) == 2
         server.values["backpressure.max_turn_seconds"] = 1e9

@@ -37,9 +37,9 @@ async def proxy(site, spoil):
         await runner.cleanup()
 
 
-async def findings(world, spoil, *, full=True, key=None):
+async def findings(world, spoil, *, full=True, key=None, suffix=".dmg", rollout="100"):
     """``update.base_url`` is the proxy, so that the feed's links go through it too."""
-    world.publish("1.0", content=bytes(range(256)) * 400)
+    world.publish("1.0", rollout, content=bytes(range(256)) * 400, suffix=suffix)
     async with world.serving() as site, proxy(site, spoil) as port:
         world.set(base_url=f"http://127.0.0.1:{port}")
         assert world.run("renew").exit_code == 0
@@ -115,6 +115,21 @@ async def test_ranges_that_a_proxy_swallows_are_named_without_the_whole_download
 
 async def test_nothing_spoilt_is_no_problem(world):
     assert await findings(world, lambda _, *answer: answer, full=False) == []
+
+
+async def test_a_site_without_a_release_for_the_older_client_is_well(world):
+    assert await findings(world, lambda _, *answer: answer, suffix=".zip") == []
+
+
+async def test_what_is_being_rolled_out_is_looked_at_too(world):
+    spoil, words = CASES["a missing archive"]
+    (problem,) = await findings(world, spoil, rollout="1")
+    assert words in problem
+
+
+async def test_another_page_in_the_place_of_that_answer_is_a_problem(world):
+    found = await findings(world, only("/manifest.json", lambda s, h, _: (s, h, b"not here")), suffix=".zip")
+    assert found == ["/manifest.json: status 404, not 200"]
 
 
 async def test_another_key_is_a_problem(world):

@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from enum import StrEnum
 from importlib import metadata
 from typing import Any
 
@@ -25,6 +26,15 @@ WELL = frozenset({Phase.SERVING, Phase.DISABLED})
 UPDATES_ROLE = "updates"
 
 
+class ServerState(StrEnum):
+    """One word for the whole server."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    NOT_READY = "not_ready"
+    DRAINING = "draining"
+
+
 @attrs.define(eq=False)
 class StatusSources:
     """What the site reads; it changes nothing."""
@@ -41,14 +51,14 @@ class StatusSources:
         """Whether new turns are taken."""
         return self.host.ready() and not self.desk.draining
 
-    def state(self) -> str:
-        """One word for the whole server."""
+    def state(self) -> ServerState:
+        """What serves, in a word."""
         if self.desk.draining:
-            return "draining"
+            return ServerState.DRAINING
         if not self.host.ready():
-            return "not_ready"
+            return ServerState.NOT_READY
         well = all(plugin.state in WELL and plugin.health not in UNWELL for plugin in self.host.states())
-        return "ok" if well and not self.log.failing() else "degraded"
+        return ServerState.OK if well and not self.log.failing() else ServerState.DEGRADED
 
     async def status(self) -> dict[str, Any]:
         """Everything an operator asks first. No secret, no id."""

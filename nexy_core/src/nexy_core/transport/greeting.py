@@ -11,7 +11,7 @@ from nexy_core.sessions import StopReason
 from nexy_core.transport import codec, requests
 from nexy_core.transport.desk import Desk, TimeLimits
 from nexy_core.transport.interceptors import Context, Refused, before_work
-from nexy_core.transport.terminal import write_terminal
+from nexy_core.transport.terminal import open_answer, write_terminal
 
 METHOD = "/streaming.StreamingService/GenerateWelcomeAudio"
 
@@ -43,6 +43,7 @@ class GreetingCall:
     async def serve(self, raw: pb.WelcomeRequest | codec.Malformed) -> None:
         """Speak. Raises ``NexyError``, or ``Refused``, after the terminal message was written."""
         try:
+            await open_answer(self._context)
             await self._admitted(raw)
         except asyncio.CancelledError:
             if self.stop_reason is None or self._task is None:

@@ -14,7 +14,7 @@ from nexy_core.sessions import RunningTurn, StopReason
 from nexy_core.transport import codec, requests
 from nexy_core.transport.desk import Desk, TimeLimits
 from nexy_core.transport.interceptors import Context, Refused
-from nexy_core.transport.terminal import write_last, write_terminal
+from nexy_core.transport.terminal import open_answer, write_last, write_terminal
 
 METHOD = "/streaming.StreamingService/StreamAudio"
 DRAIN_SECONDS = 0.05  # an aio client that is still writing shows INTERNAL when it is aborted at once
@@ -95,6 +95,7 @@ class StreamCall:
         """Run the call. Raises ``NexyError``, or ``Refused``, after its terminal message was written."""
         self._desk.streams.add(self)
         try:
+            await open_answer(self._context)
             self._desk.check_room()
             await self._messages()
         except asyncio.CancelledError:

@@ -12,6 +12,15 @@ TERMINAL_WRITE_SECONDS = 1.0
 WRITE_AGAIN_SECONDS = 0.002
 
 
+async def open_answer(context: Context) -> None:
+    """Send the call's headers before anything that may be cancelled.
+
+    gRPC sends them with the first message, and when that write is cancelled it sends them again with the status: that
+    is refused as one operation too many, no status goes out, and the client waits for its deadline.
+    """
+    await context.send_initial_metadata(())
+
+
 async def write_last(context: Context, message: Any) -> None:
     """Write a terminal message. A turn may have been cancelled inside a write that gRPC still holds: wait for it.
 

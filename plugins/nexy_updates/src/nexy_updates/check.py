@@ -17,10 +17,11 @@ from nexy_updates.errors import StoreError
 from nexy_updates.feedfile import verify_feed
 from nexy_updates.keys import PublicKey, accepted
 from nexy_updates.layout import FEED_BYTES_MAX
+from nexy_updates.replies import NO_CACHE, NOTHING_FOR_OLDER
 
 TIMEOUT_SECONDS = 30.0
 _CHUNK_BYTES = 256 * 1024
-_OK, _PARTIAL = 200, 206
+_OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
 _SPARKLE = f"{{{NAMESPACE}}}"
 
 
@@ -34,6 +35,8 @@ class Page:
 
 
 APPCAST = Page("/appcast.xml", "application/rss+xml", "max-age=60")
+NEWEST = Page("/appcast.xml?manual=1", "application/rss+xml", "max-age=60")
+"""What is being rolled out, too: the plain feed names it at 100 % only."""
 MANIFEST = Page("/manifest.json", "application/json", "max-age=60")
 HEALTH = Page("/updates/health", "application/json", "max-age=30")
 
@@ -62,7 +65,8 @@ async def check_site(url: str, keys: Sequence[PublicKey], *, full: bool) -> Find
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
         visit = _Visit(session, url.rstrip("/"), keys, findings)
         await visit.page(HEALTH, visit.read_health)
-        enclosures = await visit.page(APPCAST, visit.read_feed)
+        plain = await visit.page(APPCAST, visit.read_feed)
+        enclosures = None if plain is None else await visit.page(NEWEST, visit.read_feed)
         await visit.page(MANIFEST, visit.read_manifest)
         if enclosures:
             await visit.guarded("newest artifact", visit.artifact(enclosures[0], full=full))
@@ -91,6 +95,8 @@ class _Visit:
     async def _page(self, page: Page, read: Any) -> Any:
         plain = {hdrs.ACCEPT_ENCODING: "identity"}
         async with self.session.get(self.url + page.path, headers=plain, allow_redirects=False) as response:
+            if page is MANIFEST and await _says_nothing_to_install(response):
+                return None
             _check_headers(response, page)
             body = await _read_limited(response)
         return read(body)
@@ -157,6 +163,12 @@ async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > FEED_BYTES_MAX:
             raise StoreError(f"longer than {FEED_BYTES_MAX} bytes")
     return bytes(body)
+
+
+async def _says_nothing_to_install(response: aiohttp.ClientResponse) -> bool:
+    """The site's own 404: no release is one that the older client can install. A proxy's 404 is another page."""
+    said = (response.status, response.headers.get(hdrs.CACHE_CONTROL))
+    return said == (_NOT_FOUND, NO_CACHE) and (await _read_limited(response)).strip() == NOTHING_FOR_OLDER.encode()
 
 
 def _check_headers(response: aiohttp.ClientResponse, page: Page) -> None:

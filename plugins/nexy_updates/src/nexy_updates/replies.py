@@ -10,6 +10,7 @@ from nexy_updates.ranges import matches
 from nexy_updates.snapshot import Document
 
 NO_CACHE = "no-store"
+NOTHING_FOR_OLDER = "no release for this client"
 HEADERS_KEPT = 256
 COMMON_HEADERS = {hdrs.SERVER: "nexy", "X-Content-Type-Options": "nosniff"}
 

@@ -11,7 +11,7 @@ from nexy_core import LiveSettings
 from nexy_updates.downloads import DownloadHandler
 from nexy_updates.keeper import Keeper
 from nexy_updates.limits import RateLimit
-from nexy_updates.replies import COMMON_HEADERS, answer, refusal
+from nexy_updates.replies import COMMON_HEADERS, NOTHING_FOR_OLDER, answer, refusal
 from nexy_updates.snapshot import Choice
 
 FEED_CACHE = "max-age=60"
@@ -85,7 +85,7 @@ class Site:
         if choice is None:
             return self._nothing()
         if choice.manifest is None:
-            return refusal(404, "no release for this client")
+            return refusal(404, NOTHING_FOR_OLDER)
         return answer(request, choice.manifest, JSON_TYPE, cache)
 
     def _choose(self, request: web.Request) -> tuple[Choice | None, str]:
