@@ -277,7 +277,7 @@ async def test_a_hundred_cycles_leave_nothing(make_host, make_module, settings_f
             "tasks": len(asyncio.all_tasks()),
             "threads": threading.active_count(),
             "handles": psutil.Process(os.getpid()).num_fds(),
-            "objects": sum(type(thing).__module__.startswith(("nexy_", "pluggy")) for thing in gc.get_objects()),
+            "objects": sum(str(type(thing).__module__).startswith(("nexy_", "pluggy")) for thing in gc.get_objects()),
         }
 
     for _ in range(5):
