@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nexy_core.decisions import Decision, format_line, parse_line
 from nexy_core.decisions.line import hide_secrets
+
+import nexy_core
 
 STAMP = "2026-11-22T10:11:12.345Z"
 
@@ -108,3 +112,9 @@ def test_whatever_the_secret_is_a_masked_line_is_a_line_without_it(ctx, secret):
     read = parse_line(hide_secrets(line, [secret]))
     assert (read.decision, read.level, read.dur_ms) == (Decision.COMPLETE, "INFO", 7)
     assert [text for text in strings(read.ctx) if secret in text] == []
+
+
+def test_no_value_stands_in_the_list_that_nothing_writes():
+    package = Path(nexy_core.__file__).parent
+    written = {name for path in package.rglob("*.py") for name in re.findall(r"Decision\.([A-Z]+)", path.read_text())}
+    assert written == {decision.name for decision in Decision}

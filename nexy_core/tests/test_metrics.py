@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nexy_core.decisions import Decision
-from nexy_core.metrics import RPCS, STAGES, Metrics
+from nexy_core.metrics import RPCS, STAGES, Metrics, expose
 from nexy_core.metrics.windows import WINDOW_SECONDS, Distribution, SharedSlots, Slots
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -158,7 +158,7 @@ def test_gauges_are_read_when_somebody_looks(clock):
 
 
 def samples(metrics):
-    families = text_string_to_metric_families(metrics.exposition().decode())
+    families = text_string_to_metric_families(expose(metrics).decode())
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in families

@@ -8,6 +8,7 @@ import attrs
 
 from nexy_core.capability import LanguageModel, Memory, SpeechSynthesizer, TextFilter
 from nexy_core.decisions import Decision, DecisionLog
+from nexy_core.delivered import Delivered
 from nexy_core.errors import NexyError, Unavailable
 from nexy_core.events import AudioChunk, Exchange, Fact, ModelUsage, Prompt, Recall, Sentence
 from nexy_core.flags import Flags
@@ -31,18 +32,6 @@ class Stage:
     host: Host
     flags: Flags
     log: DecisionLog
-
-
-@attrs.define(eq=False)
-class Delivered:
-    """What has reached the client: the pieces in full and, of the last one, what was heard."""
-
-    pieces: list[str] = attrs.field(factory=list)
-    partial: str = ""
-
-    def text(self) -> str:
-        """The answer as delivered."""
-        return "".join(self.pieces) + self.partial
 
 
 @attrs.define(eq=False)
@@ -213,8 +202,7 @@ class Turn:
         self.trace.pieces += 1
         if sentence.spoken.strip():
             await self._speak(sentence, shown)
-        self.delivered.partial = ""
-        self.delivered.pieces.append(shown)
+        self.delivered.whole(shown)
 
     async def _speak(self, sentence: Sentence, shown: str) -> None:
         voice = self.parts.get(SpeechSynthesizer)
@@ -229,7 +217,7 @@ class Turn:
                     async for chunk in chunks:
                         limit.reschedule(None)  # a slow client is not a slow voice
                         await self._send(chunk)
-                        self._heard(sentence, shown, chunk.spoken_chars)
+                        self.delivered.heard(shown, chunk.spoken_chars, len(sentence.spoken))
                         limit.reschedule(loop.time() + patience)
         except TimeoutError:
             self._degrade("speech_late")
@@ -246,12 +234,6 @@ class Turn:
             await self.output.audio(data[start : start + size])
         self.trace.mark("first_audio")
         self.trace.audio_bytes += len(data)
-
-    def _heard(self, sentence: Sentence, shown: str, spoken_chars: int) -> None:
-        """Keep what a cut would leave: whole words, in proportion where shown and spoken differ."""
-        if spoken_chars:
-            end = len(shown) * spoken_chars // max(len(sentence.spoken), 1)
-            self.delivered.partial = shown[:end].rpartition(" ")[0] if end < len(shown) else shown
 
     async def _act(self) -> None:
         action = self._action

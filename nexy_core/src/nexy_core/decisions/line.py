@@ -33,17 +33,11 @@ class Decision(StrEnum):
     COMPLETE = "complete"
     REFUSE = "refuse"
     ERROR = "error"
-    COLLECT = "collect"
     # a turn
     DEGRADE = "degrade"
-    INTERRUPT = "interrupt"
-    SUPERSEDE = "supersede"
-    GREET = "greet"
     ACTION = "action"
     WITHHOLD = "withhold"
-    NEUTRALISE = "neutralise"
     NOTE = "note"
-    RETRY = "retry"
     FALLBACK = "fallback"
     # plugins and capabilities
     LOAD = "load"
@@ -54,14 +48,11 @@ class Decision(StrEnum):
     RECOVER = "recover"
     # the server
     LISTEN = "listen"
-    READY = "ready"
     WARN = "warn"
     RELOAD = "reload"
     DRAIN = "drain"
     STOP = "stop"
     METRICS = "metrics"
-    PUBLISH = "publish"
-    WITHDRAW = "withdraw"
     # what is no decision of ours
     LOG = "log"
     DROP = "drop"

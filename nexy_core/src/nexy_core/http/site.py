@@ -7,6 +7,7 @@ from aiohttp import web
 from nexy_core.errors import ConfigError
 from nexy_core.http.console_site import Console
 from nexy_core.http.status import StatusSources
+from nexy_core.metrics import expose
 
 LOOPBACK_PEERS = frozenset({"127.0.0.1", "::1"})
 LOOPBACK_NAMES = LOOPBACK_PEERS | {"localhost"}
@@ -75,7 +76,7 @@ class HttpSite:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         _require_direct(request)
-        body = self._sources.metrics.exposition()
+        body = expose(self._sources.metrics)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def _turns(self, request: web.Request) -> web.Response:

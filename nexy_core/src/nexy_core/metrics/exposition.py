@@ -19,7 +19,7 @@ BOUNDS_MS = tuple(10 ** (step / _STEPS_PER_DECADE) for step in range(_FIRST_EXPO
 
 
 def expose(metrics: Metrics) -> bytes:
-    """All families as text."""
+    """The Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(metrics))
     return generate_latest(registry)

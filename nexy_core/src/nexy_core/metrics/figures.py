@@ -112,12 +112,6 @@ class Metrics:
             "gauges": {gauge.name: round(gauge.read(), _DIGITS) for gauge in self.gauges.values()},
         }
 
-    def exposition(self) -> bytes:
-        """The Prometheus text format."""
-        from nexy_core.metrics.exposition import expose
-
-        return expose(self)
-
 
 def rpc_name(method: str) -> str:
     """The last part of a method's path, or ``other``: the labels are a closed set."""

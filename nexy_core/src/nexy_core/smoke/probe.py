@@ -1,11 +1,8 @@
-"""What a probe is, and running them all."""
+"""What a probe is."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import attrs
-
-MS = 1000
 
 
 class Failure(Exception):
@@ -39,25 +36,3 @@ class Outcome:
 
 
 Probe = Callable[[Target], None]
-
-
-def run_all(target: Target) -> Iterator[Outcome]:
-    """Run every probe that fits the target, one after the other."""
-    from nexy_core.smoke import rpcs, sites
-
-    probes: dict[str, Probe] = {**rpcs.PROBES, **sites.PROBES}
-    probes |= sites.ENTRANCE_PROBES if target.entrance else sites.DIRECT_PROBES
-    if target.updates:
-        probes |= sites.UPDATES_PROBES
-    yield from _run(target, probes)
-
-
-def _run(target: Target, probes: Mapping[str, Probe]) -> Iterator[Outcome]:
-    for name, probe in probes.items():
-        began = time.monotonic()
-        problem = ""
-        try:
-            probe(target)
-        except Failure as failure:
-            problem = str(failure)
-        yield Outcome(name, problem, MS * (time.monotonic() - began))
