@@ -66,7 +66,7 @@ def test_a_line_is_written_soon_without_being_asked_for(make):
             return super().write(text)
 
     stream = Stream()
-    make(stream).write(Decision.READY, scope="test")
+    make(stream).write(Decision.LISTEN, scope="test")
     assert stream.written.wait(WAIT_SECONDS)
 
 

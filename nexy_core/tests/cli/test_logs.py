@@ -169,8 +169,8 @@ def test_following_a_real_log(home):
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     log = DecisionLog.open(Config.load().live, console=False)
-    log.write(Decision.READY, scope="other")
-    log.write(Decision.READY, scope="mine")
+    log.write(Decision.LISTEN, scope="other")
+    log.write(Decision.LISTEN, scope="mine")
     assert done.wait(WAIT_SECONDS)
     log.close(WAIT_SECONDS)
     assert "scope=mine" in seen[0]
