@@ -320,6 +320,9 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
     [
         "Use `{text: 'x'}` here.",
         'Use `{"text": "x"}` here.',
+        """Run `curl -d '{"text": "x"}'` now.""",
+        """Run `curl -d '{"a": 1}'` and ``b `{"text": "x"}` ``.""",
+        """`curl -d '{"text": "x"}'`""",
         'For example:\n```json\n{"text": "x", "args": 1}\n```\nDone.',
         "Write f() { return {text: 'x'} } here.",
     ],
@@ -335,6 +338,12 @@ def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
     assert parser.feed('{"text": "Hi"') == []
     assert parser.feed(', "command": "x"') == [SpokenText("Hi"), TextEnd()]
     assert hear('Well. {"text": "Hi"} Bye.', step=1).text == "Well. Hi Bye."
+
+
+@pytest.mark.parametrize("before", ["Use `a`. ", "Use `a` ", "Use ``a ` b``. ", "A ` alone.\n", "```\na ` b\n```\n"])
+def test_behind_code_a_reply_is_still_one(before: str) -> None:
+    for step in (0, 1, 3):
+        assert hear(before + '{"text": "Hi"} Bye.', step=step) == Heard(before + "Hi Bye.", [], [])
 
 
 def test_an_object_in_prose_that_is_no_reply_is_shown_as_code() -> None:

@@ -35,6 +35,7 @@ class ReplyParser:
     _object: ObjectReader | None = attrs.field(init=False, default=None)
     _opening: str = attrs.field(init=False, default="")  # what stood before the "{": a fence, or nothing
     _code_ticks: str = attrs.field(init=False, default="")  # inside a code block: the fence that ends it
+    _span_ticks: str = attrs.field(init=False, default="")  # inside inline code: the backticks that end it
     _behind: bool = attrs.field(init=False, default=False)  # right behind an object
     _closing: str = attrs.field(init=False, default="")  # ... whose own fence, to be dropped, is this
     _started: bool = attrs.field(init=False, default=False)  # something other than blanks has come
@@ -91,13 +92,18 @@ class ReplyParser:
         assert fence is not None
         if fence.end() == len(self._held) and not final:
             return False
-        if self._held[fence.end() : fence.end() + 1] == "{":
+        ticks = fence[1]
+        if ticks == self._span_ticks:
+            self._span_ticks = ""
+        elif self._held[fence.end() : fence.end() + 1] == "{":
             self._held = self._held[fence.end() :]
             self._begin_object(fence[0])
             return True
-        if len(fence[1]) >= _FENCE_TICKS:
-            self._code_ticks = fence[1]
-        self._take(events, len(fence[1]))
+        elif len(ticks) >= _FENCE_TICKS:
+            self._code_ticks = ticks
+        else:
+            self._span_ticks = self._span_ticks or ticks
+        self._take(events, len(ticks))
         return True
 
     def _in_code(self, events: list[ReplyEvent], *, final: bool) -> bool:
@@ -112,6 +118,8 @@ class ReplyParser:
 
     def _take(self, events: list[ReplyEvent], length: int) -> None:
         text, self._held = self._held[:length], self._held[length:]
+        if "\n" in text:
+            self._span_ticks = ""
         self._say(events, text)
 
     def _say(self, events: list[ReplyEvent], text: str) -> None:
@@ -129,7 +137,7 @@ class ReplyParser:
     def _begin_object(self, opening: str) -> None:
         self._opening = opening
         if self._started:
-            self._object = ObjectReader(Place.QUOTED if opening else Place.AMID)
+            self._object = ObjectReader(Place.QUOTED if opening or self._span_ticks else Place.AMID)
         else:
             self._object = ObjectReader(Place.FENCED if opening else Place.WHOLE)
 
@@ -164,7 +172,7 @@ class ReplyParser:
 
     def _flow(self, opening: str, reader: ObjectReader, events: list[ReplyEvent]) -> None:
         """It was no reply: prose goes on as prose; an object, which nobody wants to hear, becomes a code block."""
-        if opening or not reader.is_json:
+        if opening or self._span_ticks or not reader.is_json:
             self._say(events, opening + reader.raw)
         else:
             self._say(events, f"\n```\n{reader.raw}\n```\n")
