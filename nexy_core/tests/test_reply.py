@@ -79,6 +79,8 @@ def reply(**changes: object) -> str:
         "print({'a'})",
         "x = {}",
         "]{[",
+        '{"a\nb": 1}',
+        "{'a\nb': 1}",
         "f(x) = {0 if x < 0, 1 else}",
     ],
 )
@@ -257,10 +259,26 @@ def test_an_action_without_text_speaks_nothing_and_is_carried_out(text: object) 
     assert (heard.text, len(heard.actions), heard.notes) == ("", 1, ["no_text"])
 
 
-@pytest.mark.parametrize("answer", ["{}", '{"a": 1}', '{"a": {"text": "inner"}}', ' {"answer": "x"} '])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        "{ \n }",
+        '{"a": 1}',
+        '{"a": {"text": "inner"}}',
+        ' {"answer": "x"} ',
+        '{\n    "a"  : 1\n}',
+        '{"\\u0442\\"": 1}',
+        '```json\n{"command": ""}\n```',
+        '```json\n{"text": ""}\n```',
+        '```json\n{"session_id": ""}\n```',
+        '```json\n{"args": {}}\n```',
+    ],
+)
 def test_json_without_text_speaks_nothing(answer: str) -> None:
-    heard = hear(answer)
-    assert (heard.text.strip(), heard.actions, heard.notes) == ("", [], ["no_text"])
+    for step in (0, 1, 3):
+        heard = hear(answer, step=step)
+        assert (heard.text.strip(), heard.actions, heard.notes) == ("", [], ["no_text"])
 
 
 def test_without_a_registry_no_command_is_known() -> None:
@@ -290,6 +308,9 @@ def test_a_reply_cut_off_says_what_came_and_does_nothing() -> None:
         '{text: "Hi", command: "open_app"}',
         '{"text": "Hi", "command": "open_app",}',
         '{"text": "Hi" "command": "open_app"}',
+        '{Name: "x", text: "Hi"}',
+        '{_id: 1, text: "Hi"}',
+        '{$id: 1, text: "Hi"}',
         '{"text": "Hi", "command": open_app}',
         '{"text": "Hi", "args": {"a": NaN}}',
         '{"text": "Hi", "args": {"a": 1e999}}',
@@ -299,6 +320,11 @@ def test_a_reply_cut_off_says_what_came_and_does_nothing() -> None:
 def test_malformed_replies_speak_their_text_only(answer: str) -> None:
     for step in (0, 1):
         assert hear(answer, step=step) == Heard("Hi", [], ["malformed_json"])
+
+
+@pytest.mark.parametrize("answer", ['{"text": nope "x"}', '{"text":, "x": 1}', '{"text": _("x")}', '{"text": -"x"}'])
+def test_what_is_no_string_is_not_spoken(answer: str) -> None:
+    assert hear(answer) == Heard("", [], ["malformed_json", "no_text"])
 
 
 def test_a_lone_surrogate_in_the_text_is_replaced() -> None:
@@ -337,7 +363,8 @@ def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
     parser.feed("Well. ")
     assert parser.feed('{"text": "Hi"') == []
     assert parser.feed(', "command": "x"') == [SpokenText("Hi"), TextEnd()]
-    assert hear('Well. {"text": "Hi"} Bye.', step=1).text == "Well. Hi Bye."
+    for amid in ('{"text": "Hi"}', '{"text": "Hi", "args": {}}', '{"text": "Hi", "y": 1, "session_id": "x"}'):
+        assert hear(f"Well. {amid} Bye.", step=1).text == "Well. Hi Bye."
 
 
 @pytest.mark.parametrize("before", ["Use `a`. ", "Use `a` ", "Use ``a ` b``. ", "A ` alone.\n", "```\na ` b\n```\n"])

@@ -111,6 +111,21 @@ ENGLISH = [
     "- 1. One\n|+ 2. Two\n|• 3. Three",
     "Go to apt. 5, bldg. 2, rm. 3, ext. 4. |Look at op. 5.",
     "---\n\nText. |More",
+    # what stays with the sentence before it, and what begins a line
+    "Done.\n|✅ Two. |Three",
+    "Done!\u00a0😀 |Next one. |Done!\u00a0😀\n|Next.",
+    "One.\n\n|two three",
+    "Here it is.\n|- one.\n|- two.",
+    "Great!😀|Next one.",
+    "Well . . . |I see.",
+    "No‼ |Why⁇ |So⁈ |What⁉ |End.",
+    "'Stop.' |Done.",
+    "Up. ⬆️ |Next. ⌚ |Then. ✔︎ |End. ❤️ |Won! 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f |Next.",
+    "Line one\n🎉\nline two. |Ok.",
+    "A paragraph\n \t\n|another one",
+    "Text here\n|# Title\n|More\n|### Title\n|More",
+    "Here:\n|‣ one\n|◦ two\n|▪ three\n|– four\n|— five\n|+ six",
+    "x) one\n|z) two\n|100) three\n|100. four",
 ]
 RUSSIAN = [
     "Привет. |Как дела?",
@@ -159,6 +174,7 @@ RUSSIAN = [
     "Он пьёт витамин С. |Врач доволен. |Сейчас 25 °С. |Москва рядом.",
     "Ж.-Ж. Руссо писал. |Это проф. А. Иванов. |Он проф. |Он учит.",
     "Версия 2.0. |Готова.",
+    "а) первый\n|б) второй\n|я) третий",
 ]
 CHINESE = [
     "你好。|我是小明！|今天好吗？|好的",
@@ -168,6 +184,8 @@ CHINESE = [
     "「はい。」|そうです！",
     "你好!|我是小明.|好",
     "真的？！|是。😀|好",
+    "你好。|Then go. |好",
+    "《好。》|『好。』|〈好。〉|好．|好｡|他说＂好。＂|好",
 ]
 SPECIAL = {
     "It ends. |and goes on": "It ends. and goes on",

@@ -10,18 +10,18 @@ import attrs
 
 from nexy_core.sentences.abbreviations import ends_exclamation, ends_sentence
 
-EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
+EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\U000e0020-\U000e007f"
 _WIDE_STOPS = "。！？．｡"
 _STOPS = f".!?…‼⁇⁈⁉{_WIDE_STOPS}"
 _QUOTES = "\"'”’»＂」』》〉"
 _CANDIDATE = re.compile(rf"[{_STOPS}\n`]")
 _STOP = re.compile(
     rf"(?P<run>[{_STOPS}]++)(?P<closers>(?:[{re.escape(_QUOTES)})\]*_~）】]|\[\d{{1,3}}\])*+)"
-    rf"(?P<emoji>(?:[ \t]*[{EMOJI}]+)*+)(?P<space>\s*+)"
+    rf"(?P<emoji>(?:[ \t\u00a0]*[{EMOJI}]+)*+)(?P<space>\s*+)"
 )
 _PARTIAL_NOTE = re.compile(r"\[\d{0,3}\Z")
 _SPACE = re.compile(r"\s*+")
-_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _EMOJI_RUN = re.compile(rf"[{EMOJI}][{EMOJI} \t]*+")
 _ITEM = re.compile(r"[-*+•‣◦▪–—]\s|(?:\d{1,3}|[a-zа-я])[.)]\s|#{1,6}\s|[>|]|`{3}|~{3}")
 _PARTIAL_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|(?:\d{1,3}|[a-zа-я])[.)]?|#{1,6}|`{1,2}|~{1,2})\Z")
@@ -118,9 +118,7 @@ def _item_at(window: str, at: int, *, final: bool) -> bool | None:
 def _at_stop(window: str, at: int, *, final: bool) -> tuple[int, int]:
     stop = _STOP.match(window, at)
     assert stop is not None
-    end = stop.end()
-    if "\n" in stop["space"]:
-        end = _absorb(window, stop.start("space"))
+    end = _absorb(window, stop.start("space"))
     if abs(end) == len(window) and not final:
         return _NEED_MORE, at
     if end < 0:
