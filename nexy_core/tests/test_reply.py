@@ -80,7 +80,8 @@ def reply(**changes: object) -> str:
         "x = {}",
         "]{[",
         '{"a\nb": 1}',
-        "{'a\nb': 1}",
+        "{'a\nb': 1, text: \"x\"}",
+        '{"a\\": 1} and "b',
         "f(x) = {0 if x < 0, 1 else}",
     ],
 )
@@ -309,6 +310,7 @@ def test_a_reply_cut_off_says_what_came_and_does_nothing() -> None:
         '{"text": "Hi", "command": "open_app",}',
         '{"text": "Hi" "command": "open_app"}',
         '{Name: "x", text: "Hi"}',
+        "{'\\u0442': 1, 'text': 'Hi'}",
         '{_id: 1, text: "Hi"}',
         '{$id: 1, text: "Hi"}',
         '{"text": "Hi", "command": open_app}',

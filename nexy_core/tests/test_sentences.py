@@ -120,6 +120,9 @@ ENGLISH = [
     "Well . . . |I see.",
     "No‼ |Why⁇ |So⁈ |What⁉ |End.",
     "'Stop.' |Done.",
+    "  # Title\n|Text.",
+    "\t# Title\n|Text.",
+    "Stop! – he said. |Stop! - she said. |Stop! – Then.".replace("! – T", "! |– T"),
     "Up. ⬆️ |Next. ⌚ |Then. ✔︎ |End. ❤️ |Won! 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f |Next.",
     "Line one\n🎉\nline two. |Ok.",
     "A paragraph\n \t\n|another one",
@@ -185,6 +188,10 @@ CHINESE = [
     "你好!|我是小明.|好",
     "真的？！|是。😀|好",
     "你好。|Then go. |好",
+    "はい!|そう?|はい.|そう",
+    "네.|좋아!|네",
+    "豈!|豈",
+    "ｱｲ!|ｱｲ.|ｱｲ",
     "《好。》|『好。』|〈好。〉|好．|好｡|他说＂好。＂|好",
 ]
 SPECIAL = {
@@ -312,7 +319,15 @@ def test_inline_code_holds_nothing_back_once_it_is_closed() -> None:
     assert splitter.feed(" wait" * 30) == ["Then stop ` it. "]
 
 
+@pytest.mark.parametrize("opener", "\"'“‘«„([*_¿¡「『（")
+def test_a_sentence_begins_with_its_opening_marks(opener: str) -> None:
+    assert split(f"It ends. {opener}and goes on.") == [f"It ends. {opener}and goes on."]
+    assert split(f"We saw the U.S. {opener}Army there.") == [f"We saw the U.S. {opener}Army there."]
+    assert split(f"We left the U.S. {opener}Then it rained.") == ["We left the U.S. ", f"{opener}Then it rained."]
+
+
 def test_a_table_is_cut_into_its_rows() -> None:
+    assert split("Here:\n| a | b |\n") == ["Here:\n", "| a | b |\n"]
     assert split("| a | b |\n| c | d |\n\nText.") == ["| a | b |\n", "| c | d |\n\n", "Text."]
 
 

@@ -14,7 +14,11 @@ ACTION_KEYS = frozenset({"command", "session_id"})
 MAX_OBJECT_CHARS = 64 * 1024
 MAX_DEPTH = 32
 
-_KEY = r"""(?:"(?:[^"\\\n]|\\(?:.|\Z)){0,64}(?:\Z|"(?P<end>))|'[^'\\\n]{0,64}(?:\Z|')|[A-Za-z_$]\w{0,63})"""
+_KEY = (
+    r"""(?:"(?:[^"\\\n]|\\(?:.|\Z)){0,64}(?:\Z|"(?P<end>))"""
+    r"""|'(?:[^'\\\n]|\\(?:.|\Z)){0,64}(?:\Z|')"""
+    r"|[A-Za-z_$]\w{0,63})"
+)
 _HEAD = re.compile(rf"\{{\s{{0,64}}(?:\Z|(?P<empty>\}})|{_KEY}\s{{0,64}}(?:\Z|(?P<colon>:)))")
 _STRUCTURE = re.compile(r"[\"'{}\[\]:,]")
 _STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
@@ -97,7 +101,7 @@ class ObjectReader:
         self._text_ended = self._text_ended and not ended
         return ended
 
-    def feed(self, text: str, *, final: bool = False) -> str:
+    def feed(self, text: str, *, final: bool) -> str:
         """Take what can be read of ``text``; return what is left for the next call, or for after the object."""
         at = 0 if self._depth else self._head(text, final=final)
         while self._depth and at < len(text):

@@ -138,8 +138,6 @@ def _verdict(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool
         return True
     if not space:
         return _without_space(window, stop, end)
-    if "\n" in space and (item := _item_at(window, end, final=final)) is not False:
-        return item
     decide = _before_dash if window[end] in "—–-" else _before_text
     return decide(window, stop, end, final=final)
 
