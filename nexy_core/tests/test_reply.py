@@ -35,6 +35,7 @@ def hear(answer: str, *, step: int = 0, actions: tuple[Action, ...] = ACTIONS) -
     for at in range(0, len(answer), step or max(len(answer), 1)):
         events += parser.feed(answer[at : at + (step or len(answer))])
     events += parser.close()
+    assert None not in events
     return Heard(
         "".join(event.text for event in events if isinstance(event, SpokenText)),
         [event for event in events if isinstance(event, ActionReply)],
@@ -107,7 +108,16 @@ def test_a_code_block_flows_as_it_arrives() -> None:
 # --- actions ---
 
 
-WRAPPINGS = ["{}", "```json\n{}\n```", "```\n{}\n```\n", "```JSON {}```", "`{}`", "\n\n {} \n", "\ufeff{}"]
+WRAPPINGS = [
+    *(f"```{info}\n{{}}\n```" for info in ("tool_code", "json5", "ld+json", "x-json", "reply.json")),
+    "{}",
+    "```json\n{}\n```",
+    "```\n{}\n```\n",
+    "```JSON {}```",
+    "`{}`",
+    "\n\n {} \n",
+    "\ufeff{}",
+]
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
@@ -282,6 +292,13 @@ def test_json_without_text_speaks_nothing(answer: str) -> None:
         assert (heard.text.strip(), heard.actions, heard.notes) == ("", [], ["no_text"])
 
 
+@pytest.mark.parametrize("blank", "\t\r\n\ufeff\u200b\u2060 ")
+def test_blanks_around_json_change_nothing(blank: str) -> None:
+    assert hear(f'{blank}{{"a": 1}}{blank}{{"b": 1}}') == Heard(blank, [], ["no_text", "no_text"])
+    for fenced in (f'```json{blank}{{"text": "Hi"}}{blank}```', f'```{blank}{{"text": "Hi"}}{blank}```{blank}Bye.'):
+        assert hear(fenced).text in {"Hi", "Hi Bye."}
+
+
 def test_without_a_registry_no_command_is_known() -> None:
     assert hear(reply(), actions=()).notes == ["unknown_command"]
 
@@ -324,7 +341,9 @@ def test_malformed_replies_speak_their_text_only(answer: str) -> None:
         assert hear(answer, step=step) == Heard("Hi", [], ["malformed_json"])
 
 
-@pytest.mark.parametrize("answer", ['{"text": nope "x"}', '{"text":, "x": 1}', '{"text": _("x")}', '{"text": -"x"}'])
+@pytest.mark.parametrize(
+    "answer", ['{"text": nope "x"}', '{"text":, "x": 1}', '{"text": _("x")}', '{"text": -"x"}', '{"": "text": "x"}']
+)
 def test_what_is_no_string_is_not_spoken(answer: str) -> None:
     assert hear(answer) == Heard("", [], ["malformed_json", "no_text"])
 
@@ -340,6 +359,7 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
     assert hear(f'{{"text": "Hi", "x": {shallow}}} Bye.') == Heard("Hi Bye.", [], [])
     large = json.dumps({"text": "Hi", "x": "y" * MAX_OBJECT_CHARS})
     assert hear(large + " Bye.", step=1000) == Heard("Hi Bye.", [], ["too_large"])
+    assert hear(f"Like {json.dumps({'a': 'y' * MAX_OBJECT_CHARS})} this.").text == "Like this."
     assert hear('{"a": ' * 100_000).text == ""
 
 
@@ -351,6 +371,8 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
         """Run `curl -d '{"text": "x"}'` now.""",
         """Run `curl -d '{"a": 1}'` and ``b `{"text": "x"}` ``.""",
         """`curl -d '{"text": "x"}'`""",
+        'Use `{"a": 1} and {"text": "x"}` here.',
+        'For example:\n```json\n{"a": 1}\n{"text": "x"}\n```\nDone.',
         'For example:\n```json\n{"text": "x", "args": 1}\n```\nDone.',
         "Write f() { return {text: 'x'} } here.",
     ],
@@ -365,11 +387,18 @@ def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
     parser.feed("Well. ")
     assert parser.feed('{"text": "Hi"') == []
     assert parser.feed(', "command": "x"') == [SpokenText("Hi"), TextEnd()]
-    for amid in ('{"text": "Hi"}', '{"text": "Hi", "args": {}}', '{"text": "Hi", "y": 1, "session_id": "x"}'):
+    for amid in (
+        '{"text": "Hi"}',
+        '{"text": "Hi", "args": {}}',
+        '{"text": "Hi", "y": 1, "session_id": "x"}',
+        '{"text": "Hi", "args": {"a": 1, "b": 2}}',
+    ):
         assert hear(f"Well. {amid} Bye.", step=1).text == "Well. Hi Bye."
 
 
-@pytest.mark.parametrize("before", ["Use `a`. ", "Use `a` ", "Use ``a ` b``. ", "A ` alone.\n", "```\na ` b\n```\n"])
+@pytest.mark.parametrize(
+    "before", ["Use `a`. ", "Use `a` ", "Use ``a ` b``. ", "A ` alone.\n", "A `` alone.\n", "```\na ` b\n```\n"]
+)
 def test_behind_code_a_reply_is_still_one(before: str) -> None:
     for step in (0, 1, 3):
         assert hear(before + '{"text": "Hi"} Bye.', step=step) == Heard(before + "Hi Bye.", [], [])

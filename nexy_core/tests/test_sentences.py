@@ -120,6 +120,14 @@ ENGLISH = [
     "Well . . . |I see.",
     "No‼ |Why⁇ |So⁈ |What⁉ |End.",
     "'Stop.' |Done.",
+    "We met at Apple Inc. 😀 |Bob came. |Great.\t😀 |Next. |Great.\u3000😀 |Next.",
+    "(We met Smith Jr.) |Bob came.",
+    "A `` alone. |It is nothing. |Ok.",
+    "`a. B` is one. |Ok.",
+    "\n😀 Hello. |Bye.",
+    "He met **Dr.** Smith, _Mr._ Lee and ~~Mrs.~~ Day. |Ok.",
+    "We met at John's. |Bob came. |It is Mary’s. |Tom left.",
+    "The end, etc... |Bob left.",
     "  # Title\n|Text.",
     "\t# Title\n|Text.",
     "Stop! – he said. |Stop! - she said. |Stop! – Then.".replace("! – T", "! |– T"),
@@ -188,6 +196,8 @@ CHINESE = [
     "你好!|我是小明.|好",
     "真的？！|是。😀|好",
     "你好。|Then go. |好",
+    "访问 example.中国 网站。|好",
+    "OK!|你好。|好",
     "はい!|そう?|はい.|そう",
     "네.|좋아!|네",
     "豈!|豈",
@@ -317,6 +327,7 @@ def test_inline_code_holds_nothing_back_once_it_is_closed() -> None:
     assert splitter.feed("Use `a. B` now. Then") == ["Use `a. B` now. "]
     assert splitter.feed(" stop ` it. Then") == []
     assert splitter.feed(" wait" * 30) == ["Then stop ` it. "]
+    assert splitter.feed(".\n\nThen ` it.\n\nText")[-1] == "Then ` it.\n\n"
 
 
 @pytest.mark.parametrize("opener", "\"'“‘«„([*_¿¡「『（")

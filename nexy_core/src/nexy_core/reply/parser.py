@@ -63,8 +63,6 @@ class ReplyParser:
         """Take one bite of what is held; False when more text is needed."""
         if self._object is not None:
             return self._in_object(self._object, events, final=final)
-        if not self._held:
-            return False
         if self._behind:
             return self._behind_object(final=final)
         if self._code_ticks:
@@ -99,12 +97,16 @@ class ReplyParser:
             self._held = self._held[fence.end() :]
             self._begin_object(fence[0])
             return True
-        elif len(ticks) >= _FENCE_TICKS:
+        else:
+            self._begin_code(ticks)
+        self._take(events, len(ticks))
+        return True
+
+    def _begin_code(self, ticks: str) -> None:
+        if len(ticks) >= _FENCE_TICKS:
             self._code_ticks = ticks
         else:
             self._span_ticks = self._span_ticks or ticks
-        self._take(events, len(ticks))
-        return True
 
     def _in_code(self, events: list[ReplyEvent], *, final: bool) -> bool:
         end = self._held.find(self._code_ticks)
@@ -163,7 +165,6 @@ class ReplyParser:
         if reader.outcome is Outcome.TEXT:
             self._flow(opening, reader, events)
             return
-        self._started = True
         self._behind, self._closing = True, _TICKS.match(opening)[0]  # type: ignore[index]  # matches the empty text
         self._set_gap()
         events.extend(ReplyNote(reason) for reason in reader.notes)
@@ -176,8 +177,7 @@ class ReplyParser:
             self._say(events, opening + reader.raw)
         else:
             self._say(events, f"\n```\n{reader.raw}\n```\n")
-        if opening.startswith("`" * _FENCE_TICKS):
-            self._code_ticks = _TICKS.match(opening)[0]  # type: ignore[index]  # matches the empty text
+        self._begin_code(_TICKS.match(opening)[0])  # type: ignore[index]  # matches the empty text
 
     def _act(self, value: dict[str, object], text: str, events: list[ReplyEvent]) -> None:
         verdict = check(value, text, self.session_id, self.actions)
