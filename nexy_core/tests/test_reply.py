@@ -81,6 +81,7 @@ def reply(**changes: object) -> str:
         "x = {}",
         "]{[",
         '{"a\nb": 1}',
+        "```py\nx `",
         "{'a\nb': 1, text: \"x\"}",
         '{"a\\": 1} and "b',
         "f(x) = {0 if x < 0, 1 else}",
@@ -111,6 +112,8 @@ def test_a_code_block_flows_as_it_arrives() -> None:
 WRAPPINGS = [
     *(f"```{info}\n{{}}\n```" for info in ("tool_code", "json5", "ld+json", "x-json", "reply.json")),
     "{}",
+    "```json\n\n  {}\n```",
+    "```json\n{}\n``",
     "```json\n{}\n```",
     "```\n{}\n```\n",
     "```JSON {}```",
@@ -136,6 +139,18 @@ def test_prose_around_an_action_is_spoken_and_does_not_stick_to_it(prose: str) -
         heard = hear(prose.replace("{}", reply()), step=step)
         assert heard.text.split() == ["Sure!", "Opening", "Telegram…", "Done."]
         assert len(heard.actions) == 1
+
+
+def test_what_is_spoken_is_parted_by_one_blank() -> None:
+    for text in ("Hi", " Hi"):
+        assert hear(f"Sure!{reply(text=text)} Bye.").text == "Sure! Hi Bye."
+
+
+@pytest.mark.parametrize("opening", ['{"text": "', '```json\n{"text": "', 'Sure! {"command": "x", "text": "'])
+def test_a_text_in_any_wrapping_is_spoken_as_it_arrives(opening: str) -> None:
+    parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
+    assert parser.feed(opening + "Hi")[-1].text.endswith("Hi")
+    assert parser.feed(" you") == [SpokenText(" you")]
 
 
 def test_the_text_is_spoken_while_the_rest_is_still_arriving() -> None:
@@ -209,6 +224,9 @@ def test_only_the_first_action_counts() -> None:
     heard = hear(reply() + reply(command="close_app"))
     assert [action.command for action in heard.actions] == ["open_app"]
     assert heard.notes == ["extra_command"]
+    assert hear(reply() + reply(command=...)).notes == []
+    heard = hear(reply() + reply(command=...) + reply(command="close_app"))
+    assert (len(heard.actions), heard.notes) == (1, ["extra_command"])
 
 
 @pytest.mark.parametrize(
@@ -371,6 +389,7 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
         """Run `curl -d '{"text": "x"}'` now.""",
         """Run `curl -d '{"a": 1}'` and ``b `{"text": "x"}` ``.""",
         """`curl -d '{"text": "x"}'`""",
+        '```json\n{"a": 1}\n```\nDone.',
         'Use `{"a": 1} and {"text": "x"}` here.',
         'For example:\n```json\n{"a": 1}\n{"text": "x"}\n```\nDone.',
         'For example:\n```json\n{"text": "x", "args": 1}\n```\nDone.',

@@ -111,6 +111,8 @@ ENGLISH = [
     "- 1. One\n|+ 2. Two\n|• 3. Three",
     "Go to apt. 5, bldg. 2, rm. 3, ext. 4. |Look at op. 5.",
     "---\n\nText. |More",
+    "___\n\nText. |More",
+    "See a.example/?inc. |Bob left. |Ok.",
     # what stays with the sentence before it, and what begins a line
     "Done.\n|✅ Two. |Three",
     "Done!\u00a0😀 |Next one. |Done!\u00a0😀\n|Next.",
@@ -200,7 +202,7 @@ CHINESE = [
     "OK!|你好。|好",
     "はい!|そう?|はい.|そう",
     "네.|좋아!|네",
-    "豈!|豈",
+    "\uf900!|\uf901",
     "ｱｲ!|ｱｲ.|ｱｲ",
     "《好。》|『好。』|〈好。〉|好．|好｡|他说＂好。＂|好",
 ]
@@ -538,6 +540,11 @@ def test_a_first_piece_has_enough_words_and_stands_at_a_safe_place(text: str, fi
         assert len(pieces[0].split()) == 14
     else:
         assert pieces[0] == (first or whole[0])
+
+
+def test_the_first_piece_leaves_before_its_sentence_ends() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert splitter.feed("Very well then, that ") == ["Very well then, "]
 
 
 def test_only_the_first_piece_is_cut_early() -> None:

@@ -64,7 +64,7 @@ class ReplyParser:
         if self._object is not None:
             return self._in_object(self._object, events, final=final)
         if self._behind:
-            return self._behind_object(final=final)
+            return self._behind_object()
         if self._code_ticks:
             return self._in_code(events, final=final)
         return self._in_text(events, final=final)
@@ -145,7 +145,7 @@ class ReplyParser:
 
     def _in_object(self, reader: ObjectReader, events: list[ReplyEvent], *, final: bool) -> bool:
         self._held = reader.feed(self._held, final=final)
-        if reader.outcome is Outcome.OPEN and final:
+        if final:
             reader.close()
         first = not reader.speaks
         spoken = reader.take_spoken()
@@ -187,10 +187,10 @@ class ReplyParser:
         if verdict is not None:
             events.append(verdict)
 
-    def _behind_object(self, *, final: bool) -> bool:
+    def _behind_object(self) -> bool:
         """Drop the blanks and the fence that close an object, and nothing else."""
         self._held = self._held.lstrip(_BLANK)
-        if self._closing.startswith(self._held) and len(self._held) < max(len(self._closing), 1) and not final:
+        if self._closing.startswith(self._held):
             return False
         self._behind = False
         self._held = self._held.removeprefix(self._closing)
@@ -200,13 +200,11 @@ class ReplyParser:
 
     def _set_gap(self) -> None:
         """What comes next must not stick to what was said before."""
-        self._gap = self._started and not self._ends_blank
+        self._gap = not self._ends_blank
 
 
 def _merged(events: list[ReplyEvent]) -> list[ReplyEvent]:
     """Neighbouring texts as one: a caller sees one text a feed where nothing stands between."""
-    if len(events) <= 1:
-        return events
     merged: list[ReplyEvent] = []
     for event in events:
         last = merged[-1] if merged else None
