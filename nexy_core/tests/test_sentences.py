@@ -125,7 +125,10 @@ ENGLISH = [
     "We met at Apple Inc. 😀 |Bob came. |Great.\t😀 |Next. |Great.\u3000😀 |Next.",
     "(We met Smith Jr.) |Bob came.",
     "A `` alone. |It is nothing. |Ok.",
-    "`a. B` is one. |Ok.",
+    "`word. Then` is one. |Ok. |A ``. |It is nothing. |Ok.",
+    "!\n😀 Hello. |Bye.",
+    "Devices, e.g. iPhone and iPad, sell. |iPhone sales rose. |Ok.",
+    "\n# Title\n|Text.",
     "\n😀 Hello. |Bye.",
     "He met **Dr.** Smith, _Mr._ Lee and ~~Mrs.~~ Day. |Ok.",
     "We met at John's. |Bob came. |It is Mary’s. |Tom left.",
@@ -200,6 +203,7 @@ CHINESE = [
     "你好。|Then go. |好",
     "访问 example.中国 网站。|好",
     "OK!|你好。|好",
+    "例a.例子。|好",
     "はい!|そう?|はい.|そう",
     "네.|좋아!|네",
     "\uf900!|\uf901",
@@ -391,6 +395,11 @@ def test_a_huge_code_block_comes_in_parts_that_are_all_code() -> None:
     assert "".join(pieces) == text
     assert len(pieces) > 2
     assert [isinstance(piece, Code) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+def test_a_line_of_code_without_end_comes_in_parts_too() -> None:
+    pieces = split("```\n" + "x" * 100_000, step=1000)
+    assert all(isinstance(piece, Code) and len(piece) < 40_000 for piece in pieces)
 
 
 def test_inline_code_at_a_lines_start_is_no_block() -> None:

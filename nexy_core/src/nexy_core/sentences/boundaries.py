@@ -158,9 +158,7 @@ def _before_text(window: str, stop: re.Match[str], end: int, *, final: bool) -> 
     if first + 1 >= len(window) and not final:
         return None
     head = window[first : first + 2]
-    if head[:1].islower():
-        return head[1:].isupper()  # iPhone
-    if head[:1] == ".":
+    if head[:1] == "." or (head[:1].islower() and not head[1:].isupper()):  # iPhone
         return False
     start = _word_start(window, stop.start())
     address = window[max(0, start - 1) : start] in _ADDRESS_SIGNS  # "https://a.example/?b=e.g. It"

@@ -19,11 +19,10 @@ def fence_at(text: str, *, final: bool) -> str | None:
     opened = _OPEN.match(text)
     if opened is None:
         return ""
-    line_end = text.find("\n", opened.end())
-    info = text[opened.end() : line_end if line_end >= 0 else len(text)]
+    info, line_break, _ = text[opened.end() :].partition("\n")
     if "`" in info or len(info) > _INFO_CHARS:
         return ""  # inline code that happens to stand at a line's start
-    return opened[1] if line_end >= 0 or final else None
+    return opened[1] if line_break or final else None
 
 
 @attrs.define
