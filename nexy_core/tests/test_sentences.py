@@ -381,7 +381,8 @@ def test_an_unfinished_code_block_is_code_to_the_end() -> None:
 
 @pytest.mark.parametrize("width", range(114, 124))
 def test_a_closing_fence_far_to_the_right_is_the_same_however_it_arrives(width: int) -> None:
-    for text in ("```\nx\n" + " " * width + "```\nA. B", "```\n```\n" + " " * width + "\nA. B"):
+    blanks = " " * width
+    for text in (f"```\nx\n{blanks}```\nA. B", f"```\n```\n{blanks}\nA. B", f"```\n```\n{blanks}A. B"):
         assert split(text, step=1) == split(text)
 
 
@@ -393,8 +394,36 @@ def test_a_huge_code_block_comes_in_parts_that_are_all_code() -> None:
     text = "```\n" + "x = 1\n" * 20_000 + "```\nDone."
     pieces = split(text, step=1000)
     assert "".join(pieces) == text
-    assert len(pieces) > 2
+    assert len(pieces) == 5
     assert [isinstance(piece, Code) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \n", "\n \n", "\t\n\n", " ", "\t", "\n  "])
+@pytest.mark.parametrize("line_end", ["\n", " \n", "\t\n", "\r\n", "\n\n", "\n \n", "\n\t\n"])
+def test_blanks_around_the_fences_change_nothing(before: str, line_end: str) -> None:
+    for close in ("```", " ```", "\t```", "`````"):
+        block = f"{before}```py\na. B\n{close}{line_end}"
+        for step in (0, 1, 3):
+            pieces = split(f"{block}C.", step=step)
+            assert pieces == [block, "C."]
+            assert isinstance(pieces[0], Code)
+
+
+@pytest.mark.parametrize("indent", ["", " ", "\t", " \t"])
+def test_a_block_behind_a_sentence_may_be_indented(indent: str) -> None:
+    for step in (0, 1):
+        (block,) = [piece for piece in split(f"One.\n{indent}```\na. B\n```\nC.", step=step) if isinstance(piece, Code)]
+        assert block == "```\na. B\n```\n"
+
+
+def test_a_line_of_words_behind_backticks_opens_no_block() -> None:
+    text = "```" + "word " * 20 + "\nA. Then"
+    assert not any(isinstance(piece, Code) for piece in split(text) + split(text, step=1))
+
+
+def test_what_follows_a_code_block_is_not_held_back() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert splitter.feed("```\nx\n```\nYes. No") == ["```\nx\n```\n", "Yes. "]
 
 
 def test_a_line_of_code_without_end_comes_in_parts_too() -> None:
@@ -435,6 +464,13 @@ def test_a_long_sentence_is_cut_at_a_clause_if_one_is_near() -> None:
     [
         ("one two three, four five six", "one two three, "),
         ("one two three; four five six", "one two three; "),
+        ("one two three: four five six", "one two three: "),
+        ("one two ten, four five six", "one two ten, four five "),
+        *((f"one two three,{mark} a b c d e f", f"one two three,{mark} ") for mark in ")]»”\"'"),
+        *(
+            (f"{'一' * 12}{mark}{'二' * 20}", f"{'一' * 12}{mark}")
+            for mark in ("；", "：", "，”", "，」", "、』", "；）", "， ")
+        ),
         ('one two "ten," four five six', 'one two "ten," '),
         ("one two (ten), four five six", "one two (ten), "),
         ("the sum 1,000,000 is a big one", "the sum 1,000,000 is a "),
@@ -451,11 +487,17 @@ def test_a_long_sentence_is_cut_at_the_last_clause_of_its_second_half_else_at_a_
 
 
 @pytest.mark.parametrize("max_chars", range(20, 41))
-@pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "é".replace("é", "e\u0301")])
+@pytest.mark.parametrize(
+    "emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "e\u1ab0", "1\ufe0f\u20e3", "b\u200c", "é".replace("é", "e\u0301")]
+)
 def test_a_cut_splits_no_character(emoji: str, max_chars: int) -> None:
     pieces = split(emoji * 30, max_chars=max_chars, step=3)
     assert "".join(pieces) == emoji * 30
     assert all(len(piece) % len(emoji) == 0 and len(piece) > max_chars // 2 for piece in pieces[:-1])
+
+
+def test_marks_without_end_are_cut_all_the_same() -> None:
+    assert len(split("x" + "\u0301" * 60, max_chars=24)[0]) == 12
 
 
 def test_a_word_without_end_is_cut_at_the_cap() -> None:
