@@ -113,6 +113,13 @@ ENGLISH = [
     "---\n\nText. |More",
     "___\n\nText. |More",
     "See a.example/?inc. |Bob left. |Ok.",
+    # numbers, measures, degrees and letters
+    *(f"Heat it to 300 deg. {letter}. |Paris is hot. |Ok." for letter in "CFKNSEW"),
+    *(f"Heat it to 300{degrees} C. |Paris is hot. |Ok." for degrees in (" deg", "deg", " º", "º", "°", " °")),
+    "He ran 5 at the min. Bob ran 6. |Ok.",
+    "It is 5 cu. ft. |Nobody knows. |It is 5cu. ft. |Bob left.",
+    "It is version 5.b. |Bob left. |Look at a.5. |Bob left.",
+    "\t1. One thing. |Ok.",
     # what stays with the sentence before it, and what begins a line
     "Done.\n|✅ Two. |Three",
     "Done!\u00a0😀 |Next one. |Done!\u00a0😀\n|Next.",
@@ -224,10 +231,11 @@ INSIDE = """
     v cf viz approx ca resp incl excl P.S N.B a.k.a
     т.е т.к т.н т.о ул им Проф Акад Доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч пер ред изд
 """
+SMALL_TITLES = "dr prof gen sen rep lt col sgt capt gov проф акад доц"
 WITH_A_NUMBER = """
-    no nos nr fig figs eq eqs sec ch chap pp p vol art ex ver apt bldg rm ext op
+    no nos nr fig figs eq eqs sec ch chap pp p v vol art ex ver apt bldg rm ext op
     Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec
-    рис стр гл табл илл п пп ст тт корп оф дом кн вып тел ок
+    рис стр гл табл илл п пп ст с сс т тт д ч кв корп стр-е оф дом кн вып тел ок
     янв фев мар апр июн июл авг сен сент окт ноя нояб дек
 """
 BY_THE_NEXT_WORD = """
@@ -289,6 +297,12 @@ def test_sentences_end_where_the_rules_say(row: str) -> None:
 def test_these_never_end_a_sentence(word: str) -> None:
     assert split(f"We saw {word}. Smith there.") == [f"We saw {word}. Smith there."]
     assert split(f"We saw {word}. The there.") == [f"We saw {word}. The there."]
+
+
+@pytest.mark.parametrize("word", SMALL_TITLES.split())
+def test_a_title_written_small_may_be_an_ordinary_word(word: str) -> None:
+    assert split(f"He is a {word}. He teaches.") == [f"He is a {word}. ", "He teaches."]
+    assert split(f"We saw {word}. Lee there.") == [f"We saw {word}. Lee there."]
 
 
 @pytest.mark.parametrize("word", WITH_A_NUMBER.split())
