@@ -116,6 +116,8 @@ ENGLISH = [
     # numbers, measures, degrees and letters
     *(f"Heat it to 300 deg. {letter}. |Paris is hot. |Ok." for letter in "CFKNSEW"),
     *(f"Heat it to 300{degrees} C. |Paris is hot. |Ok." for degrees in (" deg", "deg", " º", "º", "°", " °")),
+    "We left home at 5 a.m. |Bob stayed. |We left home at 5 am. |Bob stayed.",
+    "The Guess? Store sells jeans. |Ok.",
     "He ran 5 at the min. Bob ran 6. |Ok.",
     "It is 5 cu. ft. |Nobody knows. |It is 5cu. ft. |Bob left.",
     "It is version 5.b. |Bob left. |Look at a.5. |Bob left.",
@@ -197,6 +199,7 @@ RUSSIAN = [
     "Он пьёт витамин С. |Врач доволен. |Сейчас 25 °С. |Москва рядом.",
     "Ж.-Ж. Руссо писал. |Это проф. А. Иванов. |Он проф. |Он учит.",
     "Версия 2.0. |Готова.",
+    "Это было давно, в XIX вв. |Москва росла. |Это было давно, в 5 вв. |Москва росла.",
     "а) первый\n|б) второй\n|я) третий",
 ]
 CHINESE = [
@@ -240,7 +243,7 @@ WITH_A_NUMBER = """
 """
 BY_THE_NEXT_WORD = """
     Inc Ltd Co Corp Jr Sr Bros Assn Dept Univ est Ave Blvd Rd Hwy min max Ph.D B.A M.A B.Sc M.Sc ed eds al U.S U.K U.N
-    E.U D.C L.A N.Y U.S.A обл р-н англ нем фр лат греч рус экз чел
+    E.U D.C L.A N.Y U.S.A гг вв обл р-н англ нем фр лат греч рус экз чел
 """
 BEHIND_A_NUMBER = """
     руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
@@ -438,6 +441,12 @@ def test_a_line_of_words_behind_backticks_opens_no_block() -> None:
 def test_what_follows_a_code_block_is_not_held_back() -> None:
     splitter = SentenceSplitter(max_chars=300)
     assert splitter.feed("```\nx\n```\nYes. No") == ["```\nx\n```\n", "Yes. "]
+
+
+@pytest.mark.parametrize("block", ["```\na. B\n\n```\n", f"```\n{'x' * 200}```\na. B\n```\n"])
+@pytest.mark.parametrize("step", [0, 1, 7])
+def test_a_block_ends_at_a_line_that_is_its_fence(block: str, step: int) -> None:
+    assert split(f"{block}Then. Go.", step=step) == [block, "Then. ", "Go."]
 
 
 def test_a_line_of_code_without_end_comes_in_parts_too() -> None:

@@ -43,7 +43,7 @@ CLOSING = frozenset({"т.д", "т.п"})
 UNITS = _words(
     """
     руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
-    oz lb lbs ft hr hrs min mi sq deg
+    oz lb lbs ft hr hrs min mi deg
     """
 )
 CLOCK = frozenset({"a.m", "p.m", "am", "pm"})
