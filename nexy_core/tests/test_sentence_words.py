@@ -37,6 +37,11 @@ def test_a_street_ends_a_sentence_when_the_next_words_are_one(street: str, verb:
     assert split(f"He left Baker {street}. London, I think.") == [f"He left Baker {street}. London, I think."]
 
 
+@pytest.mark.parametrize("mark", ",.;:!?…")
+def test_a_street_ends_a_sentence_when_a_word_begins_one(mark: str) -> None:
+    assert split(f"He lives on Baker St. Then{mark} he moved.")[0] == "He lives on Baker St. "
+
+
 @pytest.mark.parametrize("place", BEFORE_A_SAINT.split())
 def test_a_saint_is_no_street(place: str) -> None:
     assert split(f"The {place} St. Mary is old.") == [f"The {place} St. Mary is old."]

@@ -117,6 +117,8 @@ ENGLISH = [
     *(f"Heat it to 300 deg. {letter}. |Paris is hot. |Ok." for letter in "CFKNSEW"),
     *(f"Heat it to 300{degrees} C. |Paris is hot. |Ok." for degrees in (" deg", "deg", " º", "º", "°", " °")),
     "We left home at 5 a.m. |Bob stayed. |We left home at 5 am. |Bob stayed.",
+    "St. Mary is old. |He owns Class Inc. Smith likes it. |It took 5 hrs. |E is next.",
+    "We left the U.S. |Then",
     "The Guess? Store sells jeans. |Ok.",
     "He ran 5 at the min. Bob ran 6. |Ok.",
     "It is 5 cu. ft. |Nobody knows. |It is 5cu. ft. |Bob left.",
@@ -199,6 +201,7 @@ RUSSIAN = [
     "Он пьёт витамин С. |Врач доволен. |Сейчас 25 °С. |Москва рядом.",
     "Ж.-Ж. Руссо писал. |Это проф. А. Иванов. |Он проф. |Он учит.",
     "Версия 2.0. |Готова.",
+    "Зимой в 1812 г. Наполеон напал. |Да.",
     "Это было давно, в XIX вв. |Москва росла. |Это было давно, в 5 вв. |Москва росла.",
     "а) первый\n|б) второй\n|я) третий",
 ]
