@@ -119,6 +119,7 @@ ENGLISH = [
     "We left home at 5 a.m. |Bob stayed. |We left home at 5 am. |Bob stayed.",
     "St. Mary is old. |He owns Class Inc. Smith likes it. |It took 5 hrs. |E is next.",
     "We left the U.S. |Then",
+    "We met there at 5 am. Monday with him. |We met there at 5 pm. Monday with him. |Ok.",
     "The Guess? Store sells jeans. |Ok.",
     "He ran 5 at the min. Bob ran 6. |Ok.",
     "It is 5 cu. ft. |Nobody knows. |It is 5cu. ft. |Bob left.",
