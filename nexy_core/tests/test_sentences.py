@@ -453,6 +453,12 @@ def test_a_block_ends_at_a_line_that_is_its_fence(block: str, step: int) -> None
     assert split(f"{block}Then. Go.", step=step) == [block, "Then. ", "Go."]
 
 
+def test_backticks_at_the_end_of_a_long_line_of_code_do_not_end_its_block() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    pieces = [splitter.feed(text) for text in ("```\n" + "x" * 200, "```\n", "a. B\n```\nYes. No")]
+    assert pieces == [[], [], [f"```\n{'x' * 200}```\na. B\n```\n", "Yes. "]]
+
+
 def test_a_line_of_code_without_end_comes_in_parts_too() -> None:
     pieces = split("```\n" + "x" * 100_000, step=1000)
     assert all(isinstance(piece, Code) and len(piece) < 40_000 for piece in pieces)
@@ -609,6 +615,18 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("他说「下雨的时候，我们在家」然后走了。", None),
         ("他说：「下雨的时候我们在家」，然后走了。", "他说：「下雨的时候我们在家」，"),
         ("今天天气很好；我们去公园吧。", "今天天气很好；"),
+        ("きょうはいいてんきね，さんぽにいこう。", "きょうはいいてんきね，"),
+        ("Он видел там её, потом ушёл.", "Он видел там её, "),
+        ("Dr. Smith and his wife, then he left.", "Dr. Smith and his wife, "),
+        *(
+            (f"One two three four, {word} is here.", "One two three four, ")
+            for word in ("don't", "don’t", "well-known", "кто-то", "её", "чьё-то", "кое-чьё")
+        ),
+        *(
+            (f"{opening}One{closing} two three four, five six.", f"{opening}One{closing} two three four, ")
+            for opening, closing in ('""', "''", "“”", "«»", "()")
+        ),
+        *((f"{marker} one two three four, five six.", None) for marker in ("1.", "10)", "a.", "a)", "-", "_")),
         ("今天天气很好：我们去公园吧。", "今天天气很好："),
     ],
 )
