@@ -616,6 +616,10 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("他说：「下雨的时候我们在家」，然后走了。", "他说：「下雨的时候我们在家」，"),
         ("今天天气很好；我们去公园吧。", "今天天气很好；"),
         ("きょうはいいてんきね，さんぽにいこう。", "きょうはいいてんきね，"),
+        *((f"他说{a}今天很好{b}，我们走吧。", f"他说{a}今天很好{b}，") for a, b in ("“”", "「」", "『』", "（）")),
+        *((f"他说{a}今天很好，{b}我们走吧。", f"他说{a}今天很好，{b}") for a, b in ("“”", "「」", "『』", "（）")),
+        *((f"If you say so, fine{mark} go there.", "If you say so, ") for mark in ",;:…"),
+        ("Use the `very much so, really good` call here.", None),
         ("Он видел там её, потом ушёл.", "Он видел там её, "),
         ("Dr. Smith and his wife, then he left.", "Dr. Smith and his wife, "),
         *(
