@@ -35,6 +35,7 @@ def hear(answer: str, *, step: int = 0, actions: tuple[Action, ...] = ACTIONS) -
     for at in range(0, len(answer), step or max(len(answer), 1)):
         events += parser.feed(answer[at : at + (step or len(answer))])
     events += parser.close()
+    assert None not in events
     return Heard(
         "".join(event.text for event in events if isinstance(event, SpokenText)),
         [event for event in events if isinstance(event, ActionReply)],
@@ -79,6 +80,10 @@ def reply(**changes: object) -> str:
         "print({'a'})",
         "x = {}",
         "]{[",
+        '{"a\nb": 1}',
+        "```py\nx `",
+        "{'a\nb': 1, text: \"x\"}",
+        '{"a\\": 1} and "b',
         "f(x) = {0 if x < 0, 1 else}",
     ],
 )
@@ -104,7 +109,18 @@ def test_a_code_block_flows_as_it_arrives() -> None:
 # --- actions ---
 
 
-WRAPPINGS = ["{}", "```json\n{}\n```", "```\n{}\n```\n", "```JSON {}```", "`{}`", "\n\n {} \n", "\ufeff{}"]
+WRAPPINGS = [
+    *(f"```{info}\n{{}}\n```" for info in ("tool_code", "json5", "ld+json", "x-json", "reply.json")),
+    "{}",
+    "```json\n\n  {}\n```",
+    "```json\n{}\n``",
+    "```json\n{}\n```",
+    "```\n{}\n```\n",
+    "```JSON {}```",
+    "`{}`",
+    "\n\n {} \n",
+    "\ufeff{}",
+]
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
@@ -123,6 +139,18 @@ def test_prose_around_an_action_is_spoken_and_does_not_stick_to_it(prose: str) -
         heard = hear(prose.replace("{}", reply()), step=step)
         assert heard.text.split() == ["Sure!", "Opening", "Telegram…", "Done."]
         assert len(heard.actions) == 1
+
+
+def test_what_is_spoken_is_parted_by_one_blank() -> None:
+    for text in ("Hi", " Hi"):
+        assert hear(f"Sure!{reply(text=text)} Bye.").text == "Sure! Hi Bye."
+
+
+@pytest.mark.parametrize("opening", ['{"text": "', '```json\n{"text": "', 'Sure! {"command": "x", "text": "'])
+def test_a_text_in_any_wrapping_is_spoken_as_it_arrives(opening: str) -> None:
+    parser = ReplyParser(session_id=SESSION, actions=ACTIONS)
+    assert parser.feed(opening + "Hi")[-1].text.endswith("Hi")
+    assert parser.feed(" you") == [SpokenText(" you")]
 
 
 def test_the_text_is_spoken_while_the_rest_is_still_arriving() -> None:
@@ -196,6 +224,9 @@ def test_only_the_first_action_counts() -> None:
     heard = hear(reply() + reply(command="close_app"))
     assert [action.command for action in heard.actions] == ["open_app"]
     assert heard.notes == ["extra_command"]
+    assert hear(reply() + reply(command=...)).notes == []
+    heard = hear(reply() + reply(command=...) + reply(command="close_app"))
+    assert (len(heard.actions), heard.notes) == (1, ["extra_command"])
 
 
 @pytest.mark.parametrize(
@@ -257,10 +288,33 @@ def test_an_action_without_text_speaks_nothing_and_is_carried_out(text: object) 
     assert (heard.text, len(heard.actions), heard.notes) == ("", 1, ["no_text"])
 
 
-@pytest.mark.parametrize("answer", ["{}", '{"a": 1}', '{"a": {"text": "inner"}}', ' {"answer": "x"} '])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        "{ \n }",
+        '{"a": 1}',
+        '{"a": {"text": "inner"}}',
+        ' {"answer": "x"} ',
+        '{\n    "a"  : 1\n}',
+        '{"\\u0442\\"": 1}',
+        '```json\n{"command": ""}\n```',
+        '```json\n{"text": ""}\n```',
+        '```json\n{"session_id": ""}\n```',
+        '```json\n{"args": {}}\n```',
+    ],
+)
 def test_json_without_text_speaks_nothing(answer: str) -> None:
-    heard = hear(answer)
-    assert (heard.text.strip(), heard.actions, heard.notes) == ("", [], ["no_text"])
+    for step in (0, 1, 3):
+        heard = hear(answer, step=step)
+        assert (heard.text.strip(), heard.actions, heard.notes) == ("", [], ["no_text"])
+
+
+@pytest.mark.parametrize("blank", "\t\r\n\ufeff\u200b\u2060 ")
+def test_blanks_around_json_change_nothing(blank: str) -> None:
+    assert hear(f'{blank}{{"a": 1}}{blank}{{"b": 1}}') == Heard(blank, [], ["no_text", "no_text"])
+    for fenced in (f'```json{blank}{{"text": "Hi"}}{blank}```', f'```{blank}{{"text": "Hi"}}{blank}```{blank}Bye.'):
+        assert hear(fenced).text in {"Hi", "Hi Bye."}
 
 
 def test_without_a_registry_no_command_is_known() -> None:
@@ -290,6 +344,10 @@ def test_a_reply_cut_off_says_what_came_and_does_nothing() -> None:
         '{text: "Hi", command: "open_app"}',
         '{"text": "Hi", "command": "open_app",}',
         '{"text": "Hi" "command": "open_app"}',
+        '{Name: "x", text: "Hi"}',
+        "{'\\u0442': 1, 'text': 'Hi'}",
+        '{_id: 1, text: "Hi"}',
+        '{$id: 1, text: "Hi"}',
         '{"text": "Hi", "command": open_app}',
         '{"text": "Hi", "args": {"a": NaN}}',
         '{"text": "Hi", "args": {"a": 1e999}}',
@@ -299,6 +357,13 @@ def test_a_reply_cut_off_says_what_came_and_does_nothing() -> None:
 def test_malformed_replies_speak_their_text_only(answer: str) -> None:
     for step in (0, 1):
         assert hear(answer, step=step) == Heard("Hi", [], ["malformed_json"])
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"text": nope "x"}', '{"text":, "x": 1}', '{"text": _("x")}', '{"text": -"x"}', '{"": "text": "x"}']
+)
+def test_what_is_no_string_is_not_spoken(answer: str) -> None:
+    assert hear(answer) == Heard("", [], ["malformed_json", "no_text"])
 
 
 def test_a_lone_surrogate_in_the_text_is_replaced() -> None:
@@ -312,6 +377,7 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
     assert hear(f'{{"text": "Hi", "x": {shallow}}} Bye.') == Heard("Hi Bye.", [], [])
     large = json.dumps({"text": "Hi", "x": "y" * MAX_OBJECT_CHARS})
     assert hear(large + " Bye.", step=1000) == Heard("Hi Bye.", [], ["too_large"])
+    assert hear(f"Like {json.dumps({'a': 'y' * MAX_OBJECT_CHARS})} this.").text == "Like this."
     assert hear('{"a": ' * 100_000).text == ""
 
 
@@ -320,6 +386,12 @@ def test_too_deep_and_too_large_objects_are_refused_and_passed_over() -> None:
     [
         "Use `{text: 'x'}` here.",
         'Use `{"text": "x"}` here.',
+        """Run `curl -d '{"text": "x"}'` now.""",
+        """Run `curl -d '{"a": 1}'` and ``b `{"text": "x"}` ``.""",
+        """`curl -d '{"text": "x"}'`""",
+        '```json\n{"a": 1}\n```\nDone.',
+        'Use `{"a": 1} and {"text": "x"}` here.',
+        'For example:\n```json\n{"a": 1}\n{"text": "x"}\n```\nDone.',
         'For example:\n```json\n{"text": "x", "args": 1}\n```\nDone.',
         "Write f() { return {text: 'x'} } here.",
     ],
@@ -334,7 +406,21 @@ def test_amid_prose_text_is_spoken_once_it_is_sure_to_be_a_reply() -> None:
     parser.feed("Well. ")
     assert parser.feed('{"text": "Hi"') == []
     assert parser.feed(', "command": "x"') == [SpokenText("Hi"), TextEnd()]
-    assert hear('Well. {"text": "Hi"} Bye.', step=1).text == "Well. Hi Bye."
+    for amid in (
+        '{"text": "Hi"}',
+        '{"text": "Hi", "args": {}}',
+        '{"text": "Hi", "y": 1, "session_id": "x"}',
+        '{"text": "Hi", "args": {"a": 1, "b": 2}}',
+    ):
+        assert hear(f"Well. {amid} Bye.", step=1).text == "Well. Hi Bye."
+
+
+@pytest.mark.parametrize(
+    "before", ["Use `a`. ", "Use `a` ", "Use ``a ` b``. ", "A ` alone.\n", "A `` alone.\n", "```\na ` b\n```\n"]
+)
+def test_behind_code_a_reply_is_still_one(before: str) -> None:
+    for step in (0, 1, 3):
+        assert hear(before + '{"text": "Hi"} Bye.', step=step) == Heard(before + "Hi Bye.", [], [])
 
 
 def test_an_object_in_prose_that_is_no_reply_is_shown_as_code() -> None:

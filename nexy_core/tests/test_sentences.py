@@ -111,6 +111,49 @@ ENGLISH = [
     "- 1. One\n|+ 2. Two\n|• 3. Three",
     "Go to apt. 5, bldg. 2, rm. 3, ext. 4. |Look at op. 5.",
     "---\n\nText. |More",
+    "___\n\nText. |More",
+    "See a.example/?inc. |Bob left. |Ok.",
+    # numbers, measures, degrees and letters
+    *(f"Heat it to 300 deg. {letter}. |Paris is hot. |Ok." for letter in "CFKNSEW"),
+    *(f"Heat it to 300{degrees} C. |Paris is hot. |Ok." for degrees in (" deg", "deg", " º", "º", "°", " °")),
+    "We left home at 5 a.m. |Bob stayed. |We left home at 5 am. |Bob stayed.",
+    "St. Mary is old. |He owns Class Inc. Smith likes it. |It took 5 hrs. |E is next.",
+    "We left the U.S. |Then",
+    "We met there at 5 am. Monday with him. |We met there at 5 pm. Monday with him. |Ok.",
+    "The Guess? Store sells jeans. |Ok.",
+    "He ran 5 at the min. Bob ran 6. |Ok.",
+    "It is 5 cu. ft. |Nobody knows. |It is 5cu. ft. |Bob left.",
+    "It is version 5.b. |Bob left. |Look at a.5. |Bob left.",
+    "\t1. One thing. |Ok.",
+    # what stays with the sentence before it, and what begins a line
+    "Done.\n|✅ Two. |Three",
+    "Done!\u00a0😀 |Next one. |Done!\u00a0😀\n|Next.",
+    "One.\n\n|two three",
+    "Here it is.\n|- one.\n|- two.",
+    "Great!😀|Next one.",
+    "Well . . . |I see.",
+    "No‼ |Why⁇ |So⁈ |What⁉ |End.",
+    "'Stop.' |Done.",
+    "We met at Apple Inc. 😀 |Bob came. |Great.\t😀 |Next. |Great.\u3000😀 |Next.",
+    "(We met Smith Jr.) |Bob came.",
+    "A `` alone. |It is nothing. |Ok.",
+    "`word. Then` is one. |Ok. |A ``. |It is nothing. |Ok.",
+    "!\n😀 Hello. |Bye.",
+    "Devices, e.g. iPhone and iPad, sell. |iPhone sales rose. |Ok.",
+    "\n# Title\n|Text.",
+    "\n😀 Hello. |Bye.",
+    "He met **Dr.** Smith, _Mr._ Lee and ~~Mrs.~~ Day. |Ok.",
+    "We met at John's. |Bob came. |It is Mary’s. |Tom left.",
+    "The end, etc... |Bob left.",
+    "  # Title\n|Text.",
+    "\t# Title\n|Text.",
+    "Stop! – he said. |Stop! - she said. |Stop! – Then.".replace("! – T", "! |– T"),
+    "Up. ⬆️ |Next. ⌚ |Then. ✔︎ |End. ❤️ |Won! 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f |Next.",
+    "Line one\n🎉\nline two. |Ok.",
+    "A paragraph\n \t\n|another one",
+    "Text here\n|# Title\n|More\n|### Title\n|More",
+    "Here:\n|‣ one\n|◦ two\n|▪ three\n|– four\n|— five\n|+ six",
+    "x) one\n|z) two\n|100) three\n|100. four",
 ]
 RUSSIAN = [
     "Привет. |Как дела?",
@@ -159,6 +202,9 @@ RUSSIAN = [
     "Он пьёт витамин С. |Врач доволен. |Сейчас 25 °С. |Москва рядом.",
     "Ж.-Ж. Руссо писал. |Это проф. А. Иванов. |Он проф. |Он учит.",
     "Версия 2.0. |Готова.",
+    "Зимой в 1812 г. Наполеон напал. |Да.",
+    "Это было давно, в XIX вв. |Москва росла. |Это было давно, в 5 вв. |Москва росла.",
+    "а) первый\n|б) второй\n|я) третий",
 ]
 CHINESE = [
     "你好。|我是小明！|今天好吗？|好的",
@@ -168,6 +214,15 @@ CHINESE = [
     "「はい。」|そうです！",
     "你好!|我是小明.|好",
     "真的？！|是。😀|好",
+    "你好。|Then go. |好",
+    "访问 example.中国 网站。|好",
+    "OK!|你好。|好",
+    "例a.例子。|好",
+    "はい!|そう?|はい.|そう",
+    "네.|좋아!|네",
+    "\uf900!|\uf901",
+    "ｱｲ!|ｱｲ.|ｱｲ",
+    "《好。》|『好。』|〈好。〉|好．|好｡|他说＂好。＂|好",
 ]
 SPECIAL = {
     "It ends. |and goes on": "It ends. and goes on",
@@ -183,15 +238,16 @@ INSIDE = """
     v cf viz approx ca resp incl excl P.S N.B a.k.a
     т.е т.к т.н т.о ул им Проф Акад Доц тов гр г-н г-жа просп пл бул наб св см ср напр т.ч пер ред изд
 """
+SMALL_TITLES = "dr prof gen sen rep lt col sgt capt gov проф акад доц"
 WITH_A_NUMBER = """
-    no nos nr fig figs eq eqs sec ch chap pp p vol art ex ver apt bldg rm ext op
+    no nos nr fig figs eq eqs sec ch chap pp p v vol art ex ver apt bldg rm ext op
     Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec
-    рис стр гл табл илл п пп ст тт корп оф дом кн вып тел ок
+    рис стр гл табл илл п пп ст с сс т тт д ч кв корп стр-е оф дом кн вып тел ок
     янв фев мар апр июн июл авг сен сент окт ноя нояб дек
 """
 BY_THE_NEXT_WORD = """
     Inc Ltd Co Corp Jr Sr Bros Assn Dept Univ est Ave Blvd Rd Hwy min max Ph.D B.A M.A B.Sc M.Sc ed eds al U.S U.K U.N
-    E.U D.C L.A N.Y U.S.A обл р-н англ нем фр лат греч рус экз чел
+    E.U D.C L.A N.Y U.S.A гг вв обл р-н англ нем фр лат греч рус экз чел
 """
 BEHIND_A_NUMBER = """
     руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
@@ -250,6 +306,12 @@ def test_these_never_end_a_sentence(word: str) -> None:
     assert split(f"We saw {word}. The there.") == [f"We saw {word}. The there."]
 
 
+@pytest.mark.parametrize("word", SMALL_TITLES.split())
+def test_a_title_written_small_may_be_an_ordinary_word(word: str) -> None:
+    assert split(f"He is a {word}. He teaches.") == [f"He is a {word}. ", "He teaches."]
+    assert split(f"We saw {word}. Lee there.") == [f"We saw {word}. Lee there."]
+
+
 @pytest.mark.parametrize("word", WITH_A_NUMBER.split())
 def test_in_front_of_a_number_these_do_not_end_a_sentence(word: str) -> None:
     assert split(f"We saw {word}. 5 there.") == [f"We saw {word}. 5 there."]
@@ -292,9 +354,18 @@ def test_inline_code_holds_nothing_back_once_it_is_closed() -> None:
     assert splitter.feed("Use `a. B` now. Then") == ["Use `a. B` now. "]
     assert splitter.feed(" stop ` it. Then") == []
     assert splitter.feed(" wait" * 30) == ["Then stop ` it. "]
+    assert splitter.feed(".\n\nThen ` it.\n\nText")[-1] == "Then ` it.\n\n"
+
+
+@pytest.mark.parametrize("opener", "\"'“‘«„([*_¿¡「『（")
+def test_a_sentence_begins_with_its_opening_marks(opener: str) -> None:
+    assert split(f"It ends. {opener}and goes on.") == [f"It ends. {opener}and goes on."]
+    assert split(f"We saw the U.S. {opener}Army there.") == [f"We saw the U.S. {opener}Army there."]
+    assert split(f"We left the U.S. {opener}Then it rained.") == ["We left the U.S. ", f"{opener}Then it rained."]
 
 
 def test_a_table_is_cut_into_its_rows() -> None:
+    assert split("Here:\n| a | b |\n") == ["Here:\n", "| a | b |\n"]
     assert split("| a | b |\n| c | d |\n\nText.") == ["| a | b |\n", "| c | d |\n\n", "Text."]
 
 
@@ -331,7 +402,8 @@ def test_an_unfinished_code_block_is_code_to_the_end() -> None:
 
 @pytest.mark.parametrize("width", range(114, 124))
 def test_a_closing_fence_far_to_the_right_is_the_same_however_it_arrives(width: int) -> None:
-    for text in ("```\nx\n" + " " * width + "```\nA. B", "```\n```\n" + " " * width + "\nA. B"):
+    blanks = " " * width
+    for text in (f"```\nx\n{blanks}```\nA. B", f"```\n```\n{blanks}\nA. B", f"```\n```\n{blanks}A. B"):
         assert split(text, step=1) == split(text)
 
 
@@ -343,8 +415,53 @@ def test_a_huge_code_block_comes_in_parts_that_are_all_code() -> None:
     text = "```\n" + "x = 1\n" * 20_000 + "```\nDone."
     pieces = split(text, step=1000)
     assert "".join(pieces) == text
-    assert len(pieces) > 2
+    assert len(pieces) == 5
     assert [isinstance(piece, Code) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \n", "\n \n", "\t\n\n", " ", "\t", "\n  "])
+@pytest.mark.parametrize("line_end", ["\n", " \n", "\t\n", "\r\n", "\n\n", "\n \n", "\n\t\n"])
+def test_blanks_around_the_fences_change_nothing(before: str, line_end: str) -> None:
+    for close in ("```", " ```", "\t```", "`````"):
+        block = f"{before}```py\na. B\n{close}{line_end}"
+        for step in (0, 1, 3):
+            pieces = split(f"{block}C.", step=step)
+            assert pieces == [block, "C."]
+            assert isinstance(pieces[0], Code)
+
+
+@pytest.mark.parametrize("indent", ["", " ", "\t", " \t"])
+def test_a_block_behind_a_sentence_may_be_indented(indent: str) -> None:
+    for step in (0, 1):
+        (block,) = [piece for piece in split(f"One.\n{indent}```\na. B\n```\nC.", step=step) if isinstance(piece, Code)]
+        assert block == "```\na. B\n```\n"
+
+
+def test_a_line_of_words_behind_backticks_opens_no_block() -> None:
+    text = "```" + "word " * 20 + "\nA. Then"
+    assert not any(isinstance(piece, Code) for piece in split(text) + split(text, step=1))
+
+
+def test_what_follows_a_code_block_is_not_held_back() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert splitter.feed("```\nx\n```\nYes. No") == ["```\nx\n```\n", "Yes. "]
+
+
+@pytest.mark.parametrize("block", ["```\na. B\n\n```\n", f"```\n{'x' * 200}```\na. B\n```\n"])
+@pytest.mark.parametrize("step", [0, 1, 7])
+def test_a_block_ends_at_a_line_that_is_its_fence(block: str, step: int) -> None:
+    assert split(f"{block}Then. Go.", step=step) == [block, "Then. ", "Go."]
+
+
+def test_backticks_at_the_end_of_a_long_line_of_code_do_not_end_its_block() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    pieces = [splitter.feed(text) for text in ("```\n" + "x" * 200, "```\n", "a. B\n```\nYes. No")]
+    assert pieces == [[], [], [f"```\n{'x' * 200}```\na. B\n```\n", "Yes. "]]
+
+
+def test_a_line_of_code_without_end_comes_in_parts_too() -> None:
+    pieces = split("```\n" + "x" * 100_000, step=1000)
+    assert all(isinstance(piece, Code) and len(piece) < 40_000 for piece in pieces)
 
 
 def test_inline_code_at_a_lines_start_is_no_block() -> None:
@@ -380,6 +497,13 @@ def test_a_long_sentence_is_cut_at_a_clause_if_one_is_near() -> None:
     [
         ("one two three, four five six", "one two three, "),
         ("one two three; four five six", "one two three; "),
+        ("one two three: four five six", "one two three: "),
+        ("one two ten, four five six", "one two ten, four five "),
+        *((f"one two three,{mark} a b c d e f", f"one two three,{mark} ") for mark in ")]»”\"'"),
+        *(
+            (f"{'一' * 12}{mark}{'二' * 20}", f"{'一' * 12}{mark}")
+            for mark in ("；", "：", "，”", "，」", "、』", "；）", "， ")
+        ),
         ('one two "ten," four five six', 'one two "ten," '),
         ("one two (ten), four five six", "one two (ten), "),
         ("the sum 1,000,000 is a big one", "the sum 1,000,000 is a "),
@@ -396,11 +520,17 @@ def test_a_long_sentence_is_cut_at_the_last_clause_of_its_second_half_else_at_a_
 
 
 @pytest.mark.parametrize("max_chars", range(20, 41))
-@pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "é".replace("é", "e\u0301")])
+@pytest.mark.parametrize(
+    "emoji", ["👨‍👩‍👧", "👍🏽", "❤️", "e\u1ab0", "1\ufe0f\u20e3", "b\u200c", "é".replace("é", "e\u0301")]
+)
 def test_a_cut_splits_no_character(emoji: str, max_chars: int) -> None:
     pieces = split(emoji * 30, max_chars=max_chars, step=3)
     assert "".join(pieces) == emoji * 30
     assert all(len(piece) % len(emoji) == 0 and len(piece) > max_chars // 2 for piece in pieces[:-1])
+
+
+def test_marks_without_end_are_cut_all_the_same() -> None:
+    assert len(split("x" + "\u0301" * 60, max_chars=24)[0]) == 12
 
 
 def test_a_word_without_end_is_cut_at_the_cap() -> None:
@@ -485,6 +615,22 @@ def test_the_first_piece_may_end_at_a_clause(text: str, first: str) -> None:
         ("他说「下雨的时候，我们在家」然后走了。", None),
         ("他说：「下雨的时候我们在家」，然后走了。", "他说：「下雨的时候我们在家」，"),
         ("今天天气很好；我们去公园吧。", "今天天气很好；"),
+        ("きょうはいいてんきね，さんぽにいこう。", "きょうはいいてんきね，"),
+        *((f"他说{a}今天很好{b}，我们走吧。", f"他说{a}今天很好{b}，") for a, b in ("“”", "「」", "『』", "（）")),
+        *((f"他说{a}今天很好，{b}我们走吧。", f"他说{a}今天很好，{b}") for a, b in ("“”", "「」", "『』", "（）")),
+        *((f"If you say so, fine{mark} go there.", "If you say so, ") for mark in ",;:…"),
+        ("Use the `very much so, really good` call here.", None),
+        ("Он видел там её, потом ушёл.", "Он видел там её, "),
+        ("Dr. Smith and his wife, then he left.", "Dr. Smith and his wife, "),
+        *(
+            (f"One two three four, {word} is here.", "One two three four, ")
+            for word in ("don't", "don’t", "well-known", "кто-то", "её", "чьё-то", "кое-чьё")
+        ),
+        *(
+            (f"{opening}One{closing} two three four, five six.", f"{opening}One{closing} two three four, ")
+            for opening, closing in ('""', "''", "“”", "«»", "()")
+        ),
+        *((f"{marker} one two three four, five six.", None) for marker in ("1.", "10)", "a.", "a)", "-", "_")),
         ("今天天气很好：我们去公园吧。", "今天天气很好："),
     ],
 )
@@ -494,6 +640,11 @@ def test_a_first_piece_has_enough_words_and_stands_at_a_safe_place(text: str, fi
         assert len(pieces[0].split()) == 14
     else:
         assert pieces[0] == (first or whole[0])
+
+
+def test_the_first_piece_leaves_before_its_sentence_ends() -> None:
+    splitter = SentenceSplitter(max_chars=300)
+    assert splitter.feed("Very well then, that ") == ["Very well then, "]
 
 
 def test_only_the_first_piece_is_cut_early() -> None:

@@ -35,6 +35,7 @@ class ReplyParser:
     _object: ObjectReader | None = attrs.field(init=False, default=None)
     _opening: str = attrs.field(init=False, default="")  # what stood before the "{": a fence, or nothing
     _code_ticks: str = attrs.field(init=False, default="")  # inside a code block: the fence that ends it
+    _span_ticks: str = attrs.field(init=False, default="")  # inside inline code: the backticks that end it
     _behind: bool = attrs.field(init=False, default=False)  # right behind an object
     _closing: str = attrs.field(init=False, default="")  # ... whose own fence, to be dropped, is this
     _started: bool = attrs.field(init=False, default=False)  # something other than blanks has come
@@ -62,10 +63,8 @@ class ReplyParser:
         """Take one bite of what is held; False when more text is needed."""
         if self._object is not None:
             return self._in_object(self._object, events, final=final)
-        if not self._held:
-            return False
         if self._behind:
-            return self._behind_object(final=final)
+            return self._behind_object()
         if self._code_ticks:
             return self._in_code(events, final=final)
         return self._in_text(events, final=final)
@@ -91,14 +90,23 @@ class ReplyParser:
         assert fence is not None
         if fence.end() == len(self._held) and not final:
             return False
-        if self._held[fence.end() : fence.end() + 1] == "{":
+        ticks = fence[1]
+        if ticks == self._span_ticks:
+            self._span_ticks = ""
+        elif self._held[fence.end() : fence.end() + 1] == "{":
             self._held = self._held[fence.end() :]
             self._begin_object(fence[0])
             return True
-        if len(fence[1]) >= _FENCE_TICKS:
-            self._code_ticks = fence[1]
-        self._take(events, len(fence[1]))
+        else:
+            self._begin_code(ticks)
+        self._take(events, len(ticks))
         return True
+
+    def _begin_code(self, ticks: str) -> None:
+        if len(ticks) >= _FENCE_TICKS:
+            self._code_ticks = ticks
+        else:
+            self._span_ticks = self._span_ticks or ticks
 
     def _in_code(self, events: list[ReplyEvent], *, final: bool) -> bool:
         end = self._held.find(self._code_ticks)
@@ -112,6 +120,8 @@ class ReplyParser:
 
     def _take(self, events: list[ReplyEvent], length: int) -> None:
         text, self._held = self._held[:length], self._held[length:]
+        if "\n" in text:
+            self._span_ticks = ""
         self._say(events, text)
 
     def _say(self, events: list[ReplyEvent], text: str) -> None:
@@ -129,13 +139,13 @@ class ReplyParser:
     def _begin_object(self, opening: str) -> None:
         self._opening = opening
         if self._started:
-            self._object = ObjectReader(Place.QUOTED if opening else Place.AMID)
+            self._object = ObjectReader(Place.QUOTED if opening or self._span_ticks else Place.AMID)
         else:
             self._object = ObjectReader(Place.FENCED if opening else Place.WHOLE)
 
     def _in_object(self, reader: ObjectReader, events: list[ReplyEvent], *, final: bool) -> bool:
         self._held = reader.feed(self._held, final=final)
-        if reader.outcome is Outcome.OPEN and final:
+        if final:
             reader.close()
         first = not reader.speaks
         spoken = reader.take_spoken()
@@ -155,7 +165,6 @@ class ReplyParser:
         if reader.outcome is Outcome.TEXT:
             self._flow(opening, reader, events)
             return
-        self._started = True
         self._behind, self._closing = True, _TICKS.match(opening)[0]  # type: ignore[index]  # matches the empty text
         self._set_gap()
         events.extend(ReplyNote(reason) for reason in reader.notes)
@@ -164,12 +173,11 @@ class ReplyParser:
 
     def _flow(self, opening: str, reader: ObjectReader, events: list[ReplyEvent]) -> None:
         """It was no reply: prose goes on as prose; an object, which nobody wants to hear, becomes a code block."""
-        if opening or not reader.is_json:
+        if opening or self._span_ticks or not reader.is_json:
             self._say(events, opening + reader.raw)
         else:
             self._say(events, f"\n```\n{reader.raw}\n```\n")
-        if opening.startswith("`" * _FENCE_TICKS):
-            self._code_ticks = _TICKS.match(opening)[0]  # type: ignore[index]  # matches the empty text
+        self._begin_code(_TICKS.match(opening)[0])  # type: ignore[index]  # matches the empty text
 
     def _act(self, value: dict[str, object], text: str, events: list[ReplyEvent]) -> None:
         verdict = check(value, text, self.session_id, self.actions)
@@ -179,10 +187,10 @@ class ReplyParser:
         if verdict is not None:
             events.append(verdict)
 
-    def _behind_object(self, *, final: bool) -> bool:
+    def _behind_object(self) -> bool:
         """Drop the blanks and the fence that close an object, and nothing else."""
         self._held = self._held.lstrip(_BLANK)
-        if self._closing.startswith(self._held) and len(self._held) < max(len(self._closing), 1) and not final:
+        if self._closing.startswith(self._held):
             return False
         self._behind = False
         self._held = self._held.removeprefix(self._closing)
@@ -192,13 +200,11 @@ class ReplyParser:
 
     def _set_gap(self) -> None:
         """What comes next must not stick to what was said before."""
-        self._gap = self._started and not self._ends_blank
+        self._gap = not self._ends_blank
 
 
 def _merged(events: list[ReplyEvent]) -> list[ReplyEvent]:
     """Neighbouring texts as one: a caller sees one text a feed where nothing stands between."""
-    if len(events) <= 1:
-        return events
     merged: list[ReplyEvent] = []
     for event in events:
         last = merged[-1] if merged else None

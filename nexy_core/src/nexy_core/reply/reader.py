@@ -14,7 +14,11 @@ ACTION_KEYS = frozenset({"command", "session_id"})
 MAX_OBJECT_CHARS = 64 * 1024
 MAX_DEPTH = 32
 
-_KEY = r"""(?:"[^"\\\n]{0,64}(?:\Z|"(?P<end>))|'[^'\\\n]{0,64}(?:\Z|')|[A-Za-z_$]\w{0,63})"""
+_KEY = (
+    r"""(?:"(?:[^"\\\n]|\\(?:.|\Z)){0,64}(?:\Z|"(?P<end>))"""
+    r"""|'(?:[^'\\\n]|\\(?:.|\Z)){0,64}(?:\Z|')"""
+    r"|[A-Za-z_$]\w{0,63})"
+)
 _HEAD = re.compile(rf"\{{\s{{0,64}}(?:\Z|(?P<empty>\}})|{_KEY}\s{{0,64}}(?:\Z|(?P<colon>:)))")
 _STRUCTURE = re.compile(r"[\"'{}\[\]:,]")
 _STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
@@ -97,7 +101,7 @@ class ObjectReader:
         self._text_ended = self._text_ended and not ended
         return ended
 
-    def feed(self, text: str, *, final: bool = False) -> str:
+    def feed(self, text: str, *, final: bool) -> str:
         """Take what can be read of ``text``; return what is left for the next call, or for after the object."""
         at = 0 if self._depth else self._head(text, final=final)
         while self._depth and at < len(text):
@@ -212,7 +216,6 @@ class ObjectReader:
     # --- the end ---
 
     def _finish(self) -> None:
-        self._depth = 0
         if not (self._flaw == "too_large" or self._is_reply()):
             self.outcome = Outcome.TEXT
             return
@@ -241,11 +244,11 @@ class ObjectReader:
 def _parsed(raw: str) -> dict[str, Any] | None:
     """The object, if every value in it can be passed on unchanged."""
     try:
-        value = json.loads(raw, strict=False, parse_constant=_refuse, parse_float=_finite)
+        value: dict[str, Any] = json.loads(raw, strict=False, parse_constant=_refuse, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError: a lone surrogate
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
 def _refuse(constant: str) -> float:

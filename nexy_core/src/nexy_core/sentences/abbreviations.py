@@ -21,12 +21,12 @@ from nexy_core.sentences.words import (
     YEARS,
 )
 
-_ACRONYM = re.compile(r"(?:[^\W\d_]\.-?)+[^\W\d_]")
+_ACRONYM = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _MARKER = re.compile(r"\d{1,3}|[^\W\d_]")
 _LINE_HEAD = re.compile(r"[ \t>*_#\-+•]*\Z")
 _PAIR_END = re.compile(r"(?:^|\W)т\.\s\Z")
-_NUMBER_END = re.compile(r"\d[\d\s.,–—-]*(?:(?:sq|cu|кв|куб)\.\s?)?\Z|\b[IVXLC]+\s?\Z")
+_NUMBER_END = re.compile(r"\d\s*(?:(?:sq|cu|кв|куб)\.\s*)?\Z|\b[IVXLC]+\s*\Z")
 _DEGREES_END = re.compile(r"(?:[°º]|\d\s?deg\.?)\s?\Z")
 _DEGREES_OF = re.compile(r"[CFKNSEW](?![^\W_])")
 _NUMBER = re.compile(r"\+?\d")
@@ -77,7 +77,7 @@ def ends_exclamation(word: str, after: str, *, final: bool) -> bool | None:
 def _by_next_word(before: str, key: str, after: str, *, final: bool) -> bool | None:
     if key in BEFORE_NUMBER and _NUMBER.match(after):
         return False
-    if not (key in OPEN or key in TITLES or key in CLOCK or _LETTER.fullmatch(key) or _ACRONYM.fullmatch(key)):
+    if not (key in OPEN or key in TITLES or key in CLOCK or _ACRONYM.fullmatch(key)):
         return True
     word = _NEXT_WORD.match(after)
     if word is not None and key in CLOCK and len(before.split()) > _PHRASE_WORDS:
@@ -92,7 +92,7 @@ def _starts(after: str, *, final: bool) -> bool | None:
         return True
     if _is_open(word, after, final=final):
         return None
-    initial = word.end() == 1 and after[1:2] == "."
+    initial = after[1:2] == "."
     return not initial and word[0].lower() in STARTERS
 
 

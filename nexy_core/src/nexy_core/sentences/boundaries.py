@@ -10,18 +10,18 @@ import attrs
 
 from nexy_core.sentences.abbreviations import ends_exclamation, ends_sentence
 
-EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
+EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\ufe0e\ufe0f\u200d\U000e0020-\U000e007f"
 _WIDE_STOPS = "。！？．｡"
 _STOPS = f".!?…‼⁇⁈⁉{_WIDE_STOPS}"
 _QUOTES = "\"'”’»＂」』》〉"
 _CANDIDATE = re.compile(rf"[{_STOPS}\n`]")
 _STOP = re.compile(
     rf"(?P<run>[{_STOPS}]++)(?P<closers>(?:[{re.escape(_QUOTES)})\]*_~）】]|\[\d{{1,3}}\])*+)"
-    rf"(?P<emoji>(?:[ \t]*[{EMOJI}]+)*+)(?P<space>\s*+)"
+    rf"(?P<emoji>(?:[^\S\n]*[{EMOJI}]+)*+)"
 )
 _PARTIAL_NOTE = re.compile(r"\[\d{0,3}\Z")
 _SPACE = re.compile(r"\s*+")
-_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _EMOJI_RUN = re.compile(rf"[{EMOJI}][{EMOJI} \t]*+")
 _ITEM = re.compile(r"[-*+•‣◦▪–—]\s|(?:\d{1,3}|[a-zа-я])[.)]\s|#{1,6}\s|[>|]|`{3}|~{3}")
 _PARTIAL_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|(?:\d{1,3}|[a-zа-я])[.)]?|#{1,6}|`{1,2}|~{1,2})\Z")
@@ -55,7 +55,7 @@ class Boundaries:
                 return 0
             if cut and self._has_words(window, at):
                 return cut
-            self.scanned = max(resume, at + 1)
+            self.scanned = resume
         self.scanned = max(self.scanned, len(window))
         return 0
 
@@ -69,7 +69,7 @@ class Boundaries:
         if window[at] == "`":
             return _behind_code(window, at, final=final)
         if window[at] == "\n":
-            return _at_line_break(window, at, final=final)
+            return _at_line_break(window, at)
         return _at_stop(window, at, final=final)
 
 
@@ -82,21 +82,22 @@ def _behind_code(window: str, at: int, *, final: bool) -> tuple[int, int]:
     line = stretch.split("\n", 1)[0]
     end = line.find(ticks[0])
     undecided = len(window) < limit and len(line) == len(stretch)
-    if undecided and (end < 0 or end + len(ticks[0]) == len(line)) and not final:
+    if undecided and end < 0 and not final:
         return _NEED_MORE, at
     return _NO, (ticks.end() + end + len(ticks[0]) if end >= 0 else ticks.end())
 
 
-def _at_line_break(window: str, at: int, *, final: bool) -> tuple[int, int]:
+def _at_line_break(window: str, at: int) -> tuple[int, int]:
     end = _absorb(window, at)
-    if end == len(window) and not final:
+    if end == len(window):
         return _NEED_MORE, at
     if end < 0:
-        return -end, at
+        return -end, -end
     if _BLANK_LINE.search(window, at, end) or _OWN_LINE.match(window, window.rfind("\n", 0, at) + 1):
         return end, end
-    item = _item_at(window, end, final=final)
-    return (_NEED_MORE, at) if item is None else (end if item else _NO, end)
+    if _PARTIAL_ITEM.match(window, end):
+        return _NEED_MORE, at
+    return (end if _ITEM.match(window, end) else _NO), end
 
 
 def _absorb(window: str, at: int) -> int:
@@ -104,24 +105,16 @@ def _absorb(window: str, at: int) -> int:
     end = _match_end(_SPACE, window, at)
     while emoji := _EMOJI_RUN.match(window, end):
         if emoji.end() < len(window) and window[emoji.end()] != "\n":
-            return -end if "\n" in window[at:end] else end
+            return -end
         end = _match_end(_SPACE, window, emoji.end())
     return end
-
-
-def _item_at(window: str, at: int, *, final: bool) -> bool | None:
-    if not final and _PARTIAL_ITEM.match(window, at):
-        return None
-    return bool(_ITEM.match(window, at))
 
 
 def _at_stop(window: str, at: int, *, final: bool) -> tuple[int, int]:
     stop = _STOP.match(window, at)
     assert stop is not None
-    end = stop.end()
-    if "\n" in stop["space"]:
-        end = _absorb(window, stop.start("space"))
-    if abs(end) == len(window) and not final:
+    end = _absorb(window, stop.end())
+    if end == len(window):
         return _NEED_MORE, at
     if end < 0:
         return -end, -end
@@ -131,19 +124,15 @@ def _at_stop(window: str, at: int, *, final: bool) -> tuple[int, int]:
 
 def _verdict(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool | None:
     """Does the sentence end with this stop? None: what follows is not known yet."""
-    if end == len(window):
-        return True
-    space = window[stop.start("space") : end]
-    if not space and not final and _PARTIAL_NOTE.match(window, end):
+    if _PARTIAL_NOTE.match(window, end):
         return None
-    if _BLANK_LINE.search(space) or any(char in _WIDE_STOPS for char in stop["run"]):
+    if any(char in _WIDE_STOPS for char in stop["run"]):
         return True
-    if not space:
+    if end == stop.end():
         return _without_space(window, stop, end)
-    if "\n" in space and (item := _item_at(window, end, final=final)) is not False:
-        return item
-    decide = _before_dash if window[end] in "—–-" else _before_text
-    return decide(window, stop, end, final=final)
+    if window[end] in "—–-":
+        return _before_dash(window, stop, end)
+    return _before_text(window, stop, end, final=final)
 
 
 def _without_space(window: str, stop: re.Match[str], end: int) -> bool:
@@ -154,13 +143,13 @@ def _without_space(window: str, stop: re.Match[str], end: int) -> bool:
     return False
 
 
-def _before_dash(window: str, stop: re.Match[str], end: int, *, final: bool) -> bool | None:
+def _before_dash(window: str, stop: re.Match[str], end: int) -> bool | None:
     """A dash that attributes a quotation keeps the sentence going."""
     if any(quote in _QUOTES for quote in stop["closers"]):
         return False
     after = _match_end(_DASH, window, end)
     if after == len(window):
-        return True if final else None
+        return None
     return not window[after].islower()
 
 
@@ -169,13 +158,11 @@ def _before_text(window: str, stop: re.Match[str], end: int, *, final: bool) -> 
     if first + 1 >= len(window) and not final:
         return None
     head = window[first : first + 2]
-    if head[:1].islower():
-        return head[1:].isupper()  # iPhone
-    if head[:1] == ".":
+    if head[:1] == "." or (head[:1].islower() and not head[1:].isupper()):  # iPhone
         return False
     start = _word_start(window, stop.start())
     address = window[max(0, start - 1) : start] in _ADDRESS_SIGNS  # "https://a.example/?b=e.g. It"
-    if address or stop["run"] not in {".", "!", "?"} or stop["emoji"] or stop["closers"].strip("*_~"):
+    if address or stop["emoji"] or stop["closers"].strip("*_~"):
         return True
     if stop["run"] != ".":
         return ends_exclamation(window[start : stop.end("run")], window[first:], final=final)

@@ -7,7 +7,6 @@ import attrs
 MAX_CODE_CHARS = 32 * 1024
 _OPEN = re.compile(r"(?:[ \t]*\n)*[ \t]*(`{3,}|~{3,})")
 _MAYBE_OPEN = re.compile(r"(?:[ \t]*\n)*[ \t]*(?:`{0,2}|~{0,2})\Z")
-_MAYBE_CLOSE = re.compile(r"[ \t]*(?:`*|~*)[ \t\r]*\Z")
 _MAX_LINE_CHARS = 120  # of a closing fence and of blank lines behind it: what must be held back stays small
 _INFO_CHARS = 80
 
@@ -19,11 +18,10 @@ def fence_at(text: str, *, final: bool) -> str | None:
     opened = _OPEN.match(text)
     if opened is None:
         return ""
-    line_end = text.find("\n", opened.end())
-    info = text[opened.end() : line_end if line_end >= 0 else len(text)]
+    info, line_break, _ = text[opened.end() :].partition("\n")
     if "`" in info or len(info) > _INFO_CHARS:
         return ""  # inline code that happens to stand at a line's start
-    return opened[1] if line_end >= 0 or final else None
+    return opened[1] if line_break or final else None
 
 
 @attrs.define
@@ -67,7 +65,7 @@ class FenceReader:
     def _undecided(self, line: str) -> bool:
         if not self._fresh_line or len(line) > _MAX_LINE_CHARS:
             return False
-        return not line.strip() if self._closed else bool(_MAYBE_CLOSE.match(line))
+        return not (self._closed and line.strip())
 
     def _take(self, line: str) -> None:
         mark = line.strip(" \t\r\n")

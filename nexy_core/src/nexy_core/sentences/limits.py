@@ -2,7 +2,7 @@
 
 import re
 
-_CLAUSE = re.compile(r"[,;:，；：、][)\]»”\"']*\s+|[，；：、]")
+_CLAUSE = re.compile(r"[,;:][)\]»”\"']*\s+|[，；：、][”」』）]*\s*")
 _SPACE = re.compile(r"\s+")
 _JOINING = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200c\u200d\U0001f3fb-\U0001f3ff]")
 

@@ -17,9 +17,9 @@ NEVER = _words("""
 TITLES = _words("dr prof gen sen rep lt col sgt capt gov проф акад доц")
 # A number follows: part of the phrase. Otherwise they may be ordinary words ("No. I won't.").
 BEFORE_NUMBER = _words("""
-    no nos nr fig figs eq eqs sec ch chap p pp vol art ex ver v apt bldg rm ext op
+    no nos nr fig figs eq eqs sec ch chap pp vol art ex ver apt bldg rm ext op
     jan feb mar apr jun jul aug sep sept oct nov dec
-    рис стр гл табл илл п пп с сс т тт ст д кв корп стр-е оф дом ч кн вып тел ок
+    рис стр гл табл илл пп сс тт ст кв корп стр-е оф дом кн вып тел ок
     янв фев мар апр июн июл авг сен сент окт ноя нояб дек
     """)
 # May end a sentence or stand inside: the next word decides.
@@ -43,7 +43,7 @@ CLOSING = frozenset({"т.д", "т.п"})
 UNITS = _words(
     """
     руб р коп тыс млн млрд трлн кг гр мг т л мл см мм км м мин сек ч час шт долл сут нед мес с лет
-    oz lb lbs ft hr hrs min mi sq deg
+    oz lb lbs ft hr hrs min mi deg
     """
 )
 CLOCK = frozenset({"a.m", "p.m", "am", "pm"})
