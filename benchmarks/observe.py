@@ -55,6 +55,12 @@ def their_lines(sink: Any) -> None:
 
 
 def comparisons() -> Iterator[Comparison]:
+    yield from of_lines()
+    yield from of_metrics()
+    yield from of_messages()
+
+
+def of_lines() -> Iterator[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         environ = {"NEXY_STORAGE__DATA_DIR": folder, "NEXY_LOG__BUFFER_LINES": str(LINES * 4)}
         log = DecisionLog.open(Config.load(environ=environ).live, console=False)
@@ -71,6 +77,9 @@ def comparisons() -> Iterator[Comparison]:
         )
         logger.remove(handler)
         log.close(10)
+
+
+def of_metrics() -> Iterator[Comparison]:
     metrics = Metrics()
     child = Histogram("stage", "Stage.", ["stage"], registry=CollectorRegistry()).labels("first_token")
     yield Comparison(
@@ -88,6 +97,9 @@ def comparisons() -> Iterator[Comparison]:
         at_most=1000,
     )
     yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))
+
+
+def of_messages() -> Iterator[Comparison]:
     with server_ports("benchmarks._observed_wire") as (observed, unobserved):
         for name, (script, turns) in TURNS.items():
             yield Comparison(

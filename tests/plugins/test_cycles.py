@@ -70,6 +70,6 @@ async def test_a_hundred_cycles_of_the_shipped_plugins_leave_nothing(tmp_path):
     after, (handles_after, size_after) = census()
     await host.stop(5)
     log.close(1)
-    assert after == before
+    assert all(after[what] <= before[what] for what in before), (before, after)
     assert handles_after <= handles + SPARE_HANDLES
     assert size_after < size + SPARE_BYTES
