@@ -5,7 +5,7 @@ import pkgutil
 import sys
 
 import benchmarks
-from benchmarks.harness import measure_all, table
+from benchmarks.harness import Result, measure_all, row, table
 
 
 def find(wanted: list[str]) -> list[str]:
@@ -22,10 +22,12 @@ def find(wanted: list[str]) -> list[str]:
 
 
 def main(wanted: list[str]) -> None:
-    results = []
+    results: list[Result] = []
     for name in find(wanted):
         print(f"{name} …", file=sys.stderr, flush=True)
-        results += measure_all(importlib.import_module(f"benchmarks.{name}").comparisons())
+        for result in measure_all(importlib.import_module(f"benchmarks.{name}").comparisons()):
+            print("  ", *row(result), sep="  ", file=sys.stderr, flush=True)
+            results.append(result)
     print(table(results))
     if missed := [result.comparison.name for result in results if result.missed()]:
         raise SystemExit(f"target missed: {'; '.join(missed)}")

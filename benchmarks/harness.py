@@ -86,17 +86,18 @@ def table(results: Iterable[Result]) -> str:
     """A Markdown table."""
     rows = [
         ("what", "ours", "baseline", "ratio (min–max)", "unit", "baseline is", "target"),
-        *(_row(result) for result in results),
+        *(row(result) for result in results),
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
     lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |" for cells in rows
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _row(result: Result) -> tuple[str, ...]:
+def row(result: Result) -> tuple[str, ...]:
+    """The cells of one result."""
     comparison = result.comparison
     ratio = "-"
     if result.ratios:
