@@ -14,7 +14,13 @@ import uvloop
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.proto import streaming_pb2_grpc as pb_grpc
 
-OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 50 * 1024 * 1024))
+PENDING_CALLS = 100_000  # else gRPC drops calls at random above a thousand
+OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 50 * 1024 * 1024),
+    ("grpc.server.max_pending_requests", PENDING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
+)
 
 
 @functools.lru_cache(maxsize=64)
