@@ -73,7 +73,7 @@ async def serve() -> None:
         config = Config.load(environ={**LIMITS, **NEXY})
         log = DecisionLog.open(config.live, console=False)
         metrics = Metrics()
-        log.observe = metrics.decided
+        log.observe = metrics.decisions.add
         failures = Failures(log, lambda _: ErrorType.INTERNAL)
         desk = Desk(config.live, Script(), Admission(config.live), LiveTurns(), CollectBuffers(), failures)
         service = Service(desk)

@@ -64,7 +64,7 @@ def of_lines() -> Iterator[Comparison]:
     with tempfile.TemporaryDirectory() as folder:
         environ = {"NEXY_STORAGE__DATA_DIR": folder, "NEXY_LOG__BUFFER_LINES": str(LINES * 4)}
         log = DecisionLog.open(Config.load(environ=environ).live, console=False)
-        log.observe = Metrics().decided
+        log.observe = Metrics().decisions.add
         handler = logger.add(Path(folder) / "theirs.log", filter=lambda record: "theirs" in record["extra"])
         theirs = logger.bind(theirs=True)
         yield Comparison(

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from nexy_core.decisions.line import hide_secrets
 import nexy_core
 
 STAMP = "2026-11-22T10:11:12.345Z"
+AT = datetime.fromisoformat(STAMP).timestamp() + 0.0001
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 contexts = st.dictionaries(
@@ -22,7 +24,7 @@ contexts = st.dictionaries(
 
 
 def test_the_canon_s_form_exactly():
-    line = format_line(STAMP, "INFO", "grpc", "/streaming.StreamingService/StreamAudio", Decision.START, {"n": 1}, 7)
+    line = format_line(AT, "INFO", "grpc", "/streaming.StreamingService/StreamAudio", Decision.START, {"n": 1}, 7)
     assert line == (
         "ts=2026-11-22T10:11:12.345Z level=INFO scope=grpc method=/streaming.StreamingService/StreamAudio "
         'decision=start ctx={"n":1} dur_ms=7'
@@ -31,7 +33,7 @@ def test_the_canon_s_form_exactly():
 
 @given(contexts, st.text(), st.text(), st.sampled_from(Decision), st.integers(max_value=10**9))
 def test_any_line_is_one_line_and_reads_back(ctx, scope, method, decision, dur_ms):
-    line = format_line(STAMP, "INFO", scope, method, decision, ctx, dur_ms)
+    line = format_line(AT, "INFO", scope, method, decision, ctx, dur_ms)
     assert len(line.splitlines()) == 1
     assert all(" " <= char <= "~" for char in line)
     read = parse_line(line + "\n")
@@ -43,12 +45,12 @@ def test_any_line_is_one_line_and_reads_back(ctx, scope, method, decision, dur_m
 
 @given(st.dictionaries(st.text(max_size=50), st.integers() | st.text(max_size=500) | st.booleans() | st.none()))
 def test_values_survive(ctx):
-    assert parse_line(format_line(STAMP, "INFO", "x", "-", Decision.LOG, ctx, 0)).ctx == ctx
+    assert parse_line(format_line(AT, "INFO", "x", "-", Decision.LOG, ctx, 0)).ctx == ctx
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_any_float_is_valid_json(value):
-    found = parse_line(format_line(STAMP, "INFO", "x", "-", Decision.LOG, {"v": value}, 0)).ctx["v"]
+    found = parse_line(format_line(AT, "INFO", "x", "-", Decision.LOG, {"v": value}, 0)).ctx["v"]
     if math.isfinite(value):
         assert found == pytest.approx(value, rel=1e-4)
     else:
@@ -57,20 +59,20 @@ def test_any_float_is_valid_json(value):
 
 @pytest.mark.parametrize("evil", ["\n", "\r", "\x1b[31m", "\u2028", "\u2029", "\x85", "\x7f", "\x9b", "\x00", "\u202e"])
 def test_what_moves_a_terminal_or_splits_a_line_is_escaped(evil):
-    line = format_line(STAMP, "INFO", f"a{evil}b", f"c{evil}d", Decision.LOG, {f"k{evil}": f"v{evil}"}, 0)
+    line = format_line(AT, "INFO", f"a{evil}b", f"c{evil}d", Decision.LOG, {f"k{evil}": f"v{evil}"}, 0)
     assert evil not in line
     assert parse_line(line).ctx == {f"k{evil}": f"v{evil}"}
 
 
 def test_a_value_cannot_pretend_to_be_another_line():
     fake = '"} dur_ms=0\nts=2026-11-22T10:11:12.345Z level=INFO scope=x method=- decision=complete ctx={} dur_ms=0'
-    line = format_line(STAMP, "INFO", "real", "-", Decision.ERROR, {"v": fake}, 0)
+    line = format_line(AT, "INFO", "real", "-", Decision.ERROR, {"v": fake}, 0)
     read = parse_line(line)
     assert (read.scope, read.decision, read.ctx) == ("real", Decision.ERROR, {"v": fake})
 
 
 def test_long_texts_are_cut_and_strange_objects_are_named():
-    read = parse_line(format_line(STAMP, "INFO", "x", "-", Decision.LOG, {"long": "x" * 600, "odd": object()}, 0))
+    read = parse_line(format_line(AT, "INFO", "x", "-", Decision.LOG, {"long": "x" * 600, "odd": object()}, 0))
     assert len(read.ctx["long"]) == 501
     assert read.ctx["odd"] == "object"
 
@@ -108,7 +110,7 @@ def strings(value):
 
 @given(contexts, st.text(min_size=6) | st.sampled_from(["complete", "decision=", "dur_ms", "123456", '":"', "null,1"]))
 def test_whatever_the_secret_is_a_masked_line_is_a_line_without_it(ctx, secret):
-    line = format_line(STAMP, "INFO", secret, f"/{secret}", Decision.COMPLETE, {**ctx, "n": 123456, "s": secret}, 7)
+    line = format_line(AT, "INFO", secret, f"/{secret}", Decision.COMPLETE, {**ctx, "n": 123456, "s": secret}, 7)
     read = parse_line(hide_secrets(line, [secret]))
     assert (read.decision, read.level, read.dur_ms) == (Decision.COMPLETE, "INFO", 7)
     assert [text for text in strings(read.ctx) if secret in text] == []

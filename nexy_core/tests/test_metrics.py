@@ -136,7 +136,7 @@ def test_without_calls_there_are_no_figures_and_no_division_by_zero(clock):
 def test_decisions_are_a_rate_by_type(clock):
     metrics = Metrics(clock)
     for _ in range(30):
-        metrics.decided(Decision.REFUSE)
+        metrics.decisions.add(Decision.REFUSE)
     assert metrics.snapshot()["decision_rate"] == {"refuse": 0.5}
     clock.now += WINDOW_SECONDS
     assert metrics.snapshot()["decision_rate"] == {}
@@ -173,7 +173,7 @@ def test_the_exposition_agrees_with_the_snapshot(clock):
         metrics.turn_ended({"first_text": n * 10})
         metrics.stage("first_token", n)
     metrics.observe(STREAM, 5, error=True)
-    metrics.decided(Decision.START)
+    metrics.decisions.add(Decision.START)
     found, snapshot = samples(metrics), metrics.snapshot()
     rpc = (("rpc", "StreamAudio"),)
     assert found["nexy_p95_latency_ms", rpc] == pytest.approx(snapshot["p95_latency_ms"]["StreamAudio"], abs=1e-3)
@@ -206,5 +206,5 @@ def test_every_label_is_there_from_the_start(clock):
     for stage in STAGES:
         metrics.stage(stage, 1)
     for decision in Decision:
-        metrics.decided(decision)
+        metrics.decisions.add(decision)
     assert samples(metrics).keys() == empty.keys()

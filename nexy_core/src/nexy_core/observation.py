@@ -36,7 +36,7 @@ class Observation:
     metrics: Metrics = attrs.field(factory=Metrics)
 
     def __attrs_post_init__(self) -> None:
-        self.log.observe = self.metrics.decided
+        self.log.observe = self.metrics.decisions.add
         self.config.on_change(lambda _: self.hide_secrets())
         for point in metadata.entry_points(group=GROUP):
             self.log.trust(point.module)

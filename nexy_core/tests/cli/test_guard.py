@@ -14,7 +14,7 @@ METHOD = "/streaming.StreamingService/StreamAudio"
 
 
 def stamp(ago):
-    return (datetime.now(UTC) - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (datetime.now(UTC) - ago).timestamp()
 
 
 def call(decision, ago=timedelta(minutes=1)):

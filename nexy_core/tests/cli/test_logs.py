@@ -21,8 +21,7 @@ WAIT_SECONDS = 10
 
 
 def line(decision=Decision.START, scope="grpc", level="INFO", ago=timedelta(0), **ctx):
-    stamp = (datetime.now(UTC) - ago).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return format_line(stamp, level, scope, "-", decision, ctx, 0)
+    return format_line((datetime.now(UTC) - ago).timestamp(), level, scope, "-", decision, ctx, 0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 
-from nexy_core.decisions.line import LEVEL_NUMBERS, Decision
+from nexy_core.decisions.line import LEVEL_NUMBERS, MAX_TEXT_CHARS, Decision
 from nexy_core.decisions.log import DecisionLog
 from nexy_core.decisions.sinks import forward_others
 
@@ -52,15 +52,20 @@ class LogBridge(logging.Handler):
 
     def _context(self, record: logging.LogRecord, *, shown: bool) -> dict[str, object]:
         given = getattr(record, "ctx", None)
-        ctx: dict[str, object] = dict(given) if isinstance(given, Mapping) else {}
+        ctx = {str(key): _short(value) for key, value in given.items()} if isinstance(given, Mapping) else {}
         text = _text(record)
         if shown or self._log.shows_foreign_text():
-            ctx["text"] = text
+            ctx["text"] = _short(text)
         else:
             ctx |= {"chars": len(text), "at": f"{record.filename}:{record.lineno}"}
         if record.exc_info and record.exc_info[1] is not None:
             ctx |= describe(record.exc_info[1])
         return ctx
+
+
+def _short(value: object) -> object:
+    """Lines wait in memory; one character more than is written, so that the line says it was longer."""
+    return value[: MAX_TEXT_CHARS + 1] if type(value) is str else value
 
 
 def _text(record: logging.LogRecord) -> str:
@@ -76,7 +81,7 @@ def _level(record: logging.LogRecord) -> str:
 
 
 def _method(record: logging.LogRecord) -> str:
-    return str(getattr(record, "method", "-"))
+    return str(getattr(record, "method", "-"))[:MAX_TEXT_CHARS]
 
 
 @contextlib.contextmanager

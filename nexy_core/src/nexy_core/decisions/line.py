@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,8 +15,11 @@ import attrs
 MAX_TEXT_CHARS = 500
 MASK = "***"
 CACHED_WORDS = 1024
-"""Scopes, methods and keys are few and come again and again."""
+"""Scopes, methods, decisions and keys are few and come again and again."""
+_MS_PER_SECOND = 1000
+_FRACTIONS = tuple(f".{ms:03d}Z" for ms in range(_MS_PER_SECOND))
 LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_UNCHANGING = frozenset({str, int, float, bool, type(None)})
 _PLAIN_WORD = re.compile(r"[!-~]+")
 _UNSAFE = re.compile(r"[^!-~]+")
 _LINE = re.compile(
@@ -72,24 +76,44 @@ class Line:
 
 
 def format_line(
-    stamp: str, level: str, scope: str, method: str, decision: str, ctx: Mapping[str, object], dur_ms: int
+    at: float, level: str, scope: str, method: str, decision: str, ctx: Mapping[str, object], dur_ms: int
 ) -> str:
     """The line without its newline; whatever is in the arguments, it stays one line and parses."""
-    return (
-        f"ts={stamp} level={level} scope={_word(scope)} method={_word(method)} decision={decision!s} "
-        f"ctx={_encode_context(ctx)} dur_ms={max(0, dur_ms)}"
-    )
+    return join_line(at, begin_line(level, scope, method, decision), ctx, max(0, dur_ms))
+
+
+def join_line(at: float, head: str, ctx: Mapping[str, object] | str, dur_ms: int) -> str:
+    """A line of its parts; ``at`` is in seconds since 1970, ``ctx`` encoded or not."""
+    second = int(at)
+    context = ctx if isinstance(ctx, str) else encode_context(ctx)
+    return f"ts={_second(second)}{_FRACTIONS[int((at - second) * _MS_PER_SECOND)]} {head}{context} dur_ms={dur_ms}"
+
+
+@lru_cache(1)
+def _second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 @lru_cache(CACHED_WORDS)
+def begin_line(level: str, scope: str, method: str, decision: str) -> str:
+    """A line up to its ``ctx``."""
+    return f"level={level} scope={_word(scope)} method={_word(method)} decision={decision!s} ctx="
+
+
 def _word(text: str) -> str:
     if _PLAIN_WORD.fullmatch(text):
         return text[:MAX_TEXT_CHARS]
     return _UNSAFE.sub("_", text)[:MAX_TEXT_CHARS] or "-"
 
 
-def _encode_context(ctx: Mapping[str, object]) -> str:
-    return "{" + ",".join([_encode_key(key) + _encode(value) for key, value in ctx.items()]) + "}" if ctx else "{}"
+def settle_context(ctx: Mapping[str, object]) -> Mapping[str, object] | str:
+    """What ``join_line`` may be given later: words and numbers stay as they are, what may change is encoded now."""
+    return ctx if _UNCHANGING.issuperset(map(type, ctx.values())) else encode_context(ctx)
+
+
+def encode_context(ctx: Mapping[str, object]) -> str:
+    """A line's ``ctx``."""
+    return "{" + ",".join([f"{_encode_key(key)}{_encode(value)}" for key, value in ctx.items()]) + "}"
 
 
 @lru_cache(CACHED_WORDS)
@@ -120,7 +144,7 @@ def _encode_other(value: object) -> str:
     if isinstance(value, int | float):
         return str(int(value)) if isinstance(value, int) else _encode_float(value)
     if isinstance(value, Mapping):
-        return _encode_context(value)
+        return encode_context(value)
     if isinstance(value, list | tuple | set | frozenset):
         return "[" + ",".join([_encode(item) for item in value]) + "]"
     # Of other things only the type is known to be harmless.

@@ -1,4 +1,4 @@
-"""The log's two sides: callers format and append (some microseconds), one thread writes through loguru."""
+"""The log's two sides: callers append (some microseconds), one thread writes through loguru."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from nexy_core.decisions.keys import load_key, log_dir, mask
-from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line, hide_secrets
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, begin_line, hide_secrets, join_line, settle_context
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
@@ -20,8 +20,8 @@ GATHER_SECONDS = 0.05
 """How long lines wait for more: waking the writer costs far more than a line."""
 MIN_SECRET_CHARS = 6
 OWN_PREFIX = "nexy_"
-_MS_PER_SECOND = 1000
-_FRACTIONS = tuple(f".{ms:03d}Z" for ms in range(_MS_PER_SECOND))
+Entry = tuple[float, str, Mapping[str, object] | str, int]
+"""What ``join_line`` makes a line of."""
 
 
 class DecisionLog:
@@ -37,8 +37,7 @@ class DecisionLog:
         self._capacity = settings.get("log.buffer_lines", int)
         self._seen: object = None
         self._threshold = 0
-        self._second = (0, "")
-        self._buffer: deque[str] = deque()
+        self._buffer: deque[Entry] = deque()
         self._lost = 0
         self._lost_lock = threading.Lock()
         self._idle = True
@@ -83,7 +82,7 @@ class DecisionLog:
         ctx: Mapping[str, object] | None = None,
         **more: object,
     ) -> None:
-        """Log one decision. ``ctx`` and ``more`` hold lengths, counts, masked ids and words of ours.
+        """Log one decision. ``ctx`` and ``more`` hold lengths, counts, masked ids and short words of ours.
 
         Never what a user said, nor keys.
         """
@@ -97,8 +96,8 @@ class DecisionLog:
             with self._lost_lock:
                 self._lost += 1
             return
-        context = {**ctx, **more} if ctx else more
-        self._buffer.append(format_line(self._stamp(), level, scope, method, decision, context, dur_ms))
+        context = settle_context({**ctx, **more} if ctx else more)
+        self._buffer.append((time.time(), begin_line(level, scope, method, decision), context, max(0, dur_ms)))
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -162,15 +161,6 @@ class DecisionLog:
         if self.on_level is not None:
             self.on_level(self._threshold)
 
-    def _stamp(self) -> str:
-        now = time.time()
-        second = int(now)
-        known, text = self._second  # together, for other threads write lines too
-        if second != known:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = (second, text)
-        return text + _FRACTIONS[int((now - second) * _MS_PER_SECOND)]
-
     def _open_files(self, folder: Path) -> None:
         try:
             sink = file_sink(
@@ -199,7 +189,7 @@ class DecisionLog:
 
     def _write_batch(self) -> None:
         buffer = self._buffer
-        lines = [buffer.popleft() for _ in range(min(len(buffer), BATCH_LINES))]
+        lines = [join_line(*buffer.popleft()) for _ in range(min(len(buffer), BATCH_LINES))]
         if self._lost:
             lines.append(self._loss())
         if not lines:
@@ -221,17 +211,17 @@ class DecisionLog:
             self._tell(Decision.DROP, {"lines": failed_before, "sink": sink.name})
 
     def _tell(self, decision: Decision, ctx: Mapping[str, object]) -> None:
-        self._buffer.append(self._own_line(decision, ctx))
+        self._buffer.append(self._own(decision, ctx))
 
     def _loss(self) -> str:
         with self._lost_lock:
             lost, self._lost = self._lost, 0
-        return self._own_line(Decision.DROP, {"lines": lost})
+        return join_line(*self._own(Decision.DROP, {"lines": lost}))
 
-    def _own_line(self, decision: Decision, ctx: Mapping[str, object]) -> str:
+    def _own(self, decision: Decision, ctx: Mapping[str, object]) -> Entry:
         if self.observe is not None:
             self.observe(decision)
-        return format_line(self._stamp(), "ERROR", "log", "-", decision, ctx, 0)
+        return time.time(), begin_line("ERROR", "log", "-", decision), ctx, 0
 
 
 def own_stream(stream: TextIO) -> TextIO:

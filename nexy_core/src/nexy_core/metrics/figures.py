@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from nexy_core.decisions import Decision
 from nexy_core.metrics.windows import WINDOW_SECONDS, Clock, Distribution, SharedSlots, Slots
 
 RPCS = ("StreamAudio", "InterruptSession", "GenerateWelcomeAudio", "ReportUsage")
@@ -82,10 +81,6 @@ class Metrics:
     def refusals(self) -> list[dict[str, Any]]:
         """The last refusals, the newest first."""
         return [attrs.asdict(refusal) for refusal in reversed(self._refusals)]
-
-    def decided(self, decision: Decision) -> None:
-        """Give this to ``DecisionLog.observe``."""
-        self.decisions.add(decision)
 
     def stage(self, name: str, duration_ms: float) -> None:
         """A stage's time, for one of ``STAGES``."""

@@ -46,6 +46,10 @@ class ReplyParser:
     def feed(self, text: str) -> list[ReplyEvent]:
         """The events that ``text`` completes."""
         events: list[ReplyEvent] = []
+        if self._flows(text):
+            self._held = text
+            self._take(events, len(text))
+            return events
         for start in range(0, len(text), _BITE_CHARS):  # keeps the work linear in the size of ``text``
             self._held += text[start : start + _BITE_CHARS]
             while self._step(events, final=False):
@@ -58,6 +62,10 @@ class ReplyParser:
         while self._step(events, final=True):
             pass
         return _merged(events)
+
+    def _flows(self, text: str) -> bool:
+        """Nearly every token: plain text behind plain text."""
+        return not (self._held or self._object or self._behind or self._code_ticks or _HOLD.search(text))
 
     def _step(self, events: list[ReplyEvent], *, final: bool) -> bool:
         """Take one bite of what is held; False when more text is needed."""

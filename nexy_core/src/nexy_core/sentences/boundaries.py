@@ -59,6 +59,13 @@ class Boundaries:
         self.scanned = max(self.scanned, len(window))
         return 0
 
+    def pass_over(self, known: int, text: str) -> bool:
+        """Whether no end can be in ``text``, which comes behind ``known`` characters: it is then scanned too."""
+        if self.scanned != known or _CANDIDATE.search(text):
+            return False
+        self.scanned += len(text)
+        return True
+
     def _has_words(self, window: str, at: int) -> bool:
         """Emoji, bars and dots never stand alone: a piece has something to say."""
         self._speaks = self._speaks or bool(_SPEAKABLE.search(window, 0, at))

@@ -39,6 +39,9 @@ class SentenceSplitter:
 
     def feed(self, text: str) -> list[str]:
         """The pieces that ``text`` completes."""
+        if self._only_adds(text):
+            self._tail += text
+            return []
         pieces: list[str] = []
         for start in range(0, len(text), self.max_chars):  # bites keep the work linear in the size of ``text``
             self._tail += text[start : start + self.max_chars]
@@ -53,6 +56,13 @@ class SentenceSplitter:
             self._emit_code(pieces, self._fence)
             self._fence = None
         return pieces
+
+    def _only_adds(self, text: str) -> bool:
+        """Nearly every token: inside a sentence with no open question, and nothing in it that could end one."""
+        if self._eager or self._line_start or self._fence is not None:
+            return False
+        known = len(self._tail)
+        return known + len(text) < self.max_chars and self._rules.pass_over(known, text)
 
     def _drain(self, pieces: list[str], *, final: bool) -> None:
         while self._tail:
