@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import attrs
 
+from nexy_core.answer import AnswerReader, Piece
 from nexy_core.capability import LanguageModel, Memory, SpeechSynthesizer, TextFilter
 from nexy_core.decisions import Decision, DecisionLog
 from nexy_core.delivered import Delivered
@@ -15,8 +16,8 @@ from nexy_core.flags import Flags
 from nexy_core.host import Host, Parts
 from nexy_core.language import detect
 from nexy_core.ports import ActionOut, Commit, TurnOutput
-from nexy_core.reply import ActionReply, ReplyEvent, ReplyNote, ReplyParser, SpokenText, TextEnd, with_built_in
-from nexy_core.sentences import Code, SentenceSplitter
+from nexy_core.reply import ActionReply, ReplyParser, with_built_in
+from nexy_core.sentences import SentenceSplitter
 from nexy_core.settings import LiveSettings
 from nexy_core.streams import closing, lookahead
 from nexy_core.trace import TurnTrace
@@ -47,7 +48,6 @@ class Turn:
     delivered: Delivered = attrs.field(factory=Delivered)
     usage: ModelUsage | None = None
     _action: ActionReply | None = None
-    _noted: bool = False
     _degraded: set[str] = attrs.field(factory=set)
 
     async def run(self) -> None:
@@ -115,57 +115,30 @@ class Turn:
                         self._degrade("answer_too_long")
                         return
 
-    async def _replies(self, prompt: Prompt) -> AsyncGenerator[ReplyEvent]:
-        parser = ReplyParser(session_id=self.commit.session_id, actions=with_built_in(self.stage.host.actions()))
+    def _reader(self) -> AnswerReader:
+        actions = with_built_in(self.stage.host.actions())
+        longest = self.stage.settings.get("turn.max_sentence_chars", int)
+        return AnswerReader(
+            ReplyParser(session_id=self.commit.session_id, actions=actions),
+            SentenceSplitter(max_chars=longest, note=lambda why: self.trace.note(f"split: {why}")),
+            lambda said: self._note(Decision.NOTE, said.reason, said.level),
+        )
+
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[Piece]:
+        reader = self._reader()
         async with closing(self._deltas(prompt)) as deltas:
             async for delta in deltas:
-                for part in parser.feed(delta):
-                    yield part
-        for part in parser.close():
-            yield part
-
-    async def _texts(self, prompt: Prompt) -> AsyncGenerator[str | TextEnd]:
-        spoken = False
-        async with closing(self._replies(prompt)) as replies:
-            async for part in replies:
-                if isinstance(part, TextEnd):
-                    yield part
-                elif text := self._take(part):
-                    spoken = spoken or bool(text.strip())
-                    yield text
-        if not spoken and (self._noted if self._action is None else not self._forwarding()):
-            yield self._phrase("turn.phrases.cannot_do")
-
-    def _take(self, part: ReplyEvent) -> str:
-        match part:
-            case SpokenText(text=text):
-                return text
-            case ActionReply():
-                self._action = self._action or part
-            case ReplyNote():
-                self._noted = True
-                self._note(Decision.NOTE, part.reason, part.level)
-        return ""
-
-    async def _cuts(self, prompt: Prompt) -> AsyncGenerator[str]:
-        longest = self.stage.settings.get("turn.max_sentence_chars", int)
-        splitter = SentenceSplitter(max_chars=longest, note=lambda why: self.trace.note(f"split: {why}"))
-        async with closing(self._texts(prompt)) as texts:
-            async for text in texts:
-                for piece in splitter.close() if isinstance(text, TextEnd) else splitter.feed(text):
+                for piece in reader.feed(delta):
                     yield piece
-        for piece in splitter.close():
+        last = reader.close(lambda: self._excuse(reader))
+        self._action = reader.action
+        for piece in last:
             yield piece
 
-    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[tuple[str, bool]]:
-        """(a piece with something to read, whether it is code); blank ones go with the next."""
-        blank = ""
-        async with closing(self._cuts(prompt)) as pieces:
-            async for piece in pieces:
-                blank += piece
-                if blank.strip():
-                    yield blank, isinstance(piece, Code)
-                    blank = ""
+    def _excuse(self, reader: AnswerReader) -> str:
+        """What is said for a reply without words that cannot be carried out."""
+        cannot = reader.noted if reader.action is None else not self._forwarding()
+        return self._phrase("turn.phrases.cannot_do") if cannot else ""
 
     async def _sentences(self, prompt: Prompt) -> AsyncGenerator[Sentence]:
         index = 0
@@ -181,16 +154,17 @@ class Turn:
         text_filter = self.parts.get(TextFilter)
         if text_filter is None:
             return sentence
+        filtered: Sentence | None = None
         try:
             async with asyncio.timeout(self._seconds("turn.filter_timeout_seconds")):
                 async with closing(text_filter.process(sentence)) as results:
                     async for result in results:
-                        return result
+                        filtered = filtered or result  # to its end: only then it counts as served
         except TimeoutError:
             self._degrade("filter_late")
         except NexyError as error:
             self._degrade(error.reason)
-        return sentence
+        return filtered or sentence
 
     # --- to the client --------------------------------------------------------------------------
 

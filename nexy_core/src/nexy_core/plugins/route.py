@@ -155,6 +155,7 @@ class Route:
             except BaseException as error:  # noqa: BLE001  # isolation
                 failure = self._failed(call, error)
             else:
+                events = None  # it ended by itself: nothing is left to close
                 self._succeeded(call)
                 return
             finally:

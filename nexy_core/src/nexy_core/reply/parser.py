@@ -47,8 +47,7 @@ class ReplyParser:
         """The events that ``text`` completes."""
         events: list[ReplyEvent] = []
         if self._flows(text):
-            self._held = text
-            self._take(events, len(text))
+            self._pass(events, text)
             return events
         for start in range(0, len(text), _BITE_CHARS):  # keeps the work linear in the size of ``text``
             self._held += text[start : start + _BITE_CHARS]
@@ -128,6 +127,9 @@ class ReplyParser:
 
     def _take(self, events: list[ReplyEvent], length: int) -> None:
         text, self._held = self._held[:length], self._held[length:]
+        self._pass(events, text)
+
+    def _pass(self, events: list[ReplyEvent], text: str) -> None:
         if "\n" in text:
             self._span_ticks = ""
         self._say(events, text)

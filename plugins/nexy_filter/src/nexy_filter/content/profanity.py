@@ -17,7 +17,7 @@ _LATIN = re.compile("[a-z]")
 _REPEATS = re.compile(r"(.)\1+")
 _EDGES = "!$+|_*"
 _SHORTEST_STEM_CHARS = 3
-_VERDICTS_KEPT = 4096
+_WORDS_KEPT = 4096
 _PREFIXES = ("за", "вы", "по", "на", "от", "до", "при", "пере", "про", "у", "раз", "рас", "под", "недо", "из", "изо")
 
 
@@ -30,7 +30,7 @@ class WordList:
     _allowed_words: set[str] = attrs.field(factory=set)
     _allowed_stems: set[str] = attrs.field(factory=set)
     _longest_chars: int = attrs.field(init=False, default=0)
-    _verdicts: dict[str, bool] = attrs.field(init=False, factory=dict)
+    _clean: set[str] = attrs.field(init=False, factory=set)  # seen and not on the list, as written
     _beginnings: set[str] = attrs.field(init=False, factory=set)  # of all stems: most words share none
 
     @classmethod
@@ -51,25 +51,25 @@ class WordList:
                 (self._allowed_stems if allowed else self._stems).add(word[:-1])
             elif word:
                 (self._allowed_words if allowed else self._words).add(word)
-        self._verdicts.clear()
+        self._clean.clear()
         stems = self._stems | self._allowed_stems
         self._longest_chars = max(map(len, stems), default=0)
         self._beginnings = {stem[:_SHORTEST_STEM_CHARS] for stem in stems}
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """The spans of the words that are on the list."""
+        if self._clean.issuperset(_WORD.findall(text)):  # most words are seen again and again
+            return
         for match in _WORD.finditer(text):
-            if self._verdict(match[0].lower()):
+            if self._is_bad(match[0].lower()):
                 yield match.span()
+            else:
+                self._keep(match[0])
 
-    def _verdict(self, word: str) -> bool:
-        """Whether ``word`` is on the list: most words of a sentence are seen again and again."""
-        verdict = self._verdicts.get(word)
-        if verdict is None:
-            if len(self._verdicts) >= _VERDICTS_KEPT:
-                self._verdicts.clear()
-            verdict = self._verdicts[word] = self._is_bad(word)
-        return verdict
+    def _keep(self, word: str) -> None:
+        if len(self._clean) >= _WORDS_KEPT:
+            self._clean.clear()
+        self._clean.add(word)
 
     def _is_bad(self, word: str) -> bool:
         return any(self._is_listed(form) for form in _forms(word.replace("ё", "е")))

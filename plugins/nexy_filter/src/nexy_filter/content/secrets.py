@@ -30,14 +30,33 @@ _NAMED = re.compile(
     r"[\"'`*]{0,3}\s?(?:[:=]|\bis\b:?|—|-)[\"'`*]{0,3}\s?[\"'`*«“]{0,3}(?P<value>[^\s\"'`*»”,;]{4,})",
     re.IGNORECASE,
 )
+# What each kind cannot do without: nearly no sentence has any of it, and these are found in a tenth of the time.
+_DIGIT = re.compile(r"\d")
+_LONG_RUN = re.compile(r"\S{15}")
+_NAMES = ("pass", "pwd", "key", "token", "pin", "cvv", "парол", "пин", "ключ", "токен")
 _STRONG = re.compile(r"[\d_!@#$%^&+=~-]")
 
 
 def find_secrets(text: str) -> Iterator[tuple[int, int]]:
     """The spans of the secrets in ``text``."""
-    yield from (match.span() for match in _CARD.finditer(text) if _is_card(match[0]))
-    yield from (match.span() for match in _TOKENS.finditer(text))
-    yield from (match.span() for match in _PRIVATE_KEY.finditer(text))
+    if _DIGIT.search(text):
+        yield from (match.span() for match in _CARD.finditer(text) if _is_card(match[0]))
+    if _LONG_RUN.search(text):
+        yield from (match.span() for match in _TOKENS.finditer(text))
+    if "-----BEGIN" in text:
+        yield from (match.span() for match in _PRIVATE_KEY.finditer(text))
+    if _names_a_secret(text.casefold()):
+        yield from _named(text)
+
+
+def _names_a_secret(folded: str) -> bool:
+    for name in _NAMES:  # noqa: SIM110  # any() takes twice the time, and this is done for every sentence
+        if name in folded:
+            return True
+    return False
+
+
+def _named(text: str) -> Iterator[tuple[int, int]]:
     for match in _NAMED.finditer(text):
         value = match["value"].rstrip(".!?")
         if _STRONG.search(value):  # "the password is wrong" names no password

@@ -26,10 +26,12 @@ _TO_DO = re.compile(
     r"|\b[IVXLC]{2,}\b|\w{2}\s[IVX]\b"  # Roman numerals
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w{0,2}[-–]"
 )
+# Plain words to one stop: told in a tenth of the time, and nothing is to be done for them.
+_ORDINARY = re.compile(r" *+(?:[A-ZА-ЯЁ]?[a-zа-яё'’]++[,;:]? *+)++[.!?…]?+ *+")
 _SPEAKABLE = re.compile(r"[^\W_]")
 _MAX_CHARS = 2000  # more than any sentence: the work on it must stay bounded
 # A sentence cut at a word, which goes on in the next piece: the voice must not fall there.
-_CUT = re.compile(r"[^\W\d_] \Z")
+_CUT = re.compile(r"[^\W\d_] ")
 _BLANKS = re.compile(r"\s+")
 _BLANK_BEFORE_STOP = re.compile(r"\s+(?=[,.;:!?…](?:\s|\Z))")
 _REPEATED_STOPS = re.compile(r"[,;:]\s*(?=[,;:.!?…])")
@@ -58,7 +60,8 @@ class SpeechWriter:
 
     def is_quick(self, text: str) -> bool:
         """Whether ``write`` will hardly do anything, so that a thread would cost more."""
-        return not _TO_DO.search(text)
+        ordinary = _ORDINARY.fullmatch(text) and "etc." not in text
+        return bool(ordinary) or not _TO_DO.search(text)
 
     def write(self, text: str, language: str) -> str:
         """What to say for ``text``; "" for what is not said at all, such as code, rules and lone emoji."""
@@ -88,7 +91,7 @@ class SpeechWriter:
 
 
 def _unfinished(text: str, spoken: str) -> str:
-    return f"{spoken}," if spoken and _CUT.search(text) else spoken
+    return f"{spoken}," if spoken and _CUT.fullmatch(text, max(0, len(text) - 2)) else spoken
 
 
 def _has_damga() -> bool:
