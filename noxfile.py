@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent
 PLUGINS = ("llm", "tts", "memory", "filter", "interrupt", "updates")
 SOURCES = ("nexy_core/src", "nexy_sdk/src", *(f"plugins/nexy_{name}/src" for name in PLUGINS))
 PYTEST_NO_TESTS = 5
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")  # most of a test's time is a server's start or a wait
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"  # the workspace's own environment, made by `uv run`
@@ -73,13 +74,13 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The quick suite."""
     session.warn(SKIPPED_BY_DEFAULT)
-    session.run("pytest", "-m", "not long", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "not long", *session.posargs)
 
 
 @nox.session
 def long(session: nox.Session) -> None:
     """The full-size matrices."""
-    session.run("pytest", "-m", "long", *session.posargs, success_codes=[0, PYTEST_NO_TESTS])
+    session.run("pytest", *TWO_AT_ONCE, "-m", "long", *session.posargs, success_codes=[0, PYTEST_NO_TESTS])
 
 
 @nox.session

@@ -72,8 +72,11 @@ async def test_without_consent_nothing_is_embedded(start, model):
 
 
 async def test_forgetting_drops_the_questions_kept(start, model):
-    async with start(memory__consent=True, memory__semantic="on") as server:
-        await hear(server, QUESTION)
+    async with start(memory__consent=True, memory__semantic="on", memory__recall_timeout_ms=20_000) as server:
+        await server.say("Remember that my dog is called Rex")
+        await server.facts(QUESTION)
+        await server.facts(QUESTION)
+        assert model.asked.count(QUESTION) == 1
         await server.say("Forget everything")
         await server.say("Remember that my cat is called Bob", turn="later")
         await server.facts(QUESTION)
