@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvloop
 from nexy_memory import embedding, memories, options, stems
 from nexy_memory.memory import UserMemory
 from nexy_memory.models import Memory, User
@@ -36,7 +37,7 @@ class Bench:
 
     def __init__(self, **more: Any) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="nexy-bench-", dir=Path(tempfile.gettempdir()))
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()  # the server's
         self.shared = Shared(settings(self.folder.name, **more))
         self.memory, self.store = UserMemory(self.shared), UsageStore(self.shared)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
+import uvloop
 from nexy_tts.options import SETTINGS
 from nexy_tts.synthesizer import PiperSynthesizer
 
@@ -32,7 +33,7 @@ class Synthesis:
         values = {setting.key: setting.default for setting in SETTINGS}
         values |= {"tts.cache_bytes": 0, "tts.noise_scale": 0.0, "tts.noise_w": 0.0, "storage.data_dir": ""}
         self._synthesizer = PiperSynthesizer(LiveSettings(Settings("prod", values, {})))
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._turns = map(str, itertools.count())
         self._moments = itertools.cycle(MOMENTS_SECONDS)
         self._piper = piper.load_piper()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import uvloop
 from nexy_llm.model import LiteLLM
 from nexy_llm.settings import SETTINGS
 
@@ -89,7 +90,7 @@ async def opened() -> aiohttp.ClientSession:
 
 
 def comparisons() -> Iterator[Comparison]:
-    with provider() as url, asyncio.Runner() as runner:
+    with provider() as url, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         values = {setting.key: setting.default for setting in SETTINGS}
         model = LiteLLM(LiveSettings(Settings("dev", values | {"llm.model": "openai/x", "llm.api_base": url}, {})))
         runner.run(model.initialize())

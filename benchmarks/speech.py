@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import uvloop
 from nexy_core.testing.process import ServerProcess
 from piper import PiperVoice
 
@@ -96,7 +97,7 @@ def bench() -> Iterator[Bench]:
     with (
         tempfile.TemporaryDirectory() as folder,
         ServerProcess(Path(folder), ENVIRON) as process,
-        asyncio.Runner() as runner,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         ready = Bench(process.address, runner)
         ready.hear(SENTENCE)

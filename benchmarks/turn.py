@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from typing import Any
 
 import attrs
+import uvloop
 from nexy_core.config import Config
 from nexy_core.decisions import DecisionLog
 from nexy_core.flags import Flags
@@ -179,7 +180,7 @@ def one_token_ms(measured: Measures) -> Measure:
 
 def comparisons() -> Iterator[Comparison]:
     model: Any = Model()
-    with asyncio.Runner() as runner, workflows(runner, model) as flows:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, workflows(runner, model) as flows:
         ours, bare = measures(runner, model, through(flows)), measures(runner, model, straight(model))
         name = "tokens passed on as they come"
         yield Comparison(
