@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -95,6 +96,32 @@ class Gate(io.StringIO):
         self.reached.set()
         self.open.wait(WAIT_SECONDS)
         return super().write(text)
+
+
+def test_a_line_says_what_was_so_when_it_was_written(make, file):
+    log, things = make(), ["one"]
+    log.write(Decision.LOG, scope="test", things=things, ctx={"more": {"two": things}})
+    things.append("three")
+    log.close(WAIT_SECONDS)
+    assert lines(file.read_text())[-1].ctx == {"things": ["one"], "more": {"two": ["one"]}}
+
+
+def test_what_plugins_say_at_length_does_not_wait_in_memory(make):
+    gate = Gate()
+    log = make(gate, LOG__BUFFER_LINES=10_000, LOG__FILES="false")
+    tracemalloc.start()
+    with bridged(log):
+        for n in range(500):
+            at_length = {"ctx": {"words": f"{n}" + "x" * 100_000, 5: "five"}, "method": f"m{n}" * 50_000}
+            logging.getLogger("nexy_core.test").info("y" * 100_000, extra=at_length)
+        held_bytes = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    gate.open.set()
+    log.close(WAIT_SECONDS)
+    assert held_bytes < 5_000_000
+    written = [line for line in lines(gate.getvalue()) if line.scope == "nexy_core.test"]
+    assert len(written) == 500
+    assert written[7].ctx == {"words": "7" + "x" * 499 + "…", "5": "five", "text": "y" * 500 + "…"}
 
 
 def test_a_full_buffer_drops_counts_and_says_so(make):

@@ -1,7 +1,12 @@
 """What is spoken, by tables: every row states how a person would say it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nexy_filter.speech import SpeechWriter
+from nexy_filter.speech.writer import _ORDINARY, _TO_DO
+
+PARTS = [*"aIVXжМё'’,;:.!?… -–_\n4«$", "Mon", "etc.", "etc", "Dr", "We ", "went ", "Домой ", "iPhone "]
 
 BOTH = [  # the same whoever writes out the numbers
     ("en", "Hello there.", "Hello there."),
@@ -137,6 +142,12 @@ def test_quick_sentences_are_those_that_stay_as_they_are(writer: SpeechWriter) -
     for language, written, _ in BOTH:
         if writer.is_quick(written):
             assert writer.write(written, language) == written.strip()
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
+def test_what_is_told_at_once_to_be_quick_is_quick(text: str) -> None:
+    if _ORDINARY.fullmatch(text) and "etc." not in text:
+        assert not _TO_DO.search(text)
 
 
 def test_a_sentence_cut_at_a_word_does_not_sound_finished(writer: SpeechWriter) -> None:
