@@ -31,14 +31,8 @@ class Known(NamedTuple):
     kind: str
 
 
-class Shelved(NamedTuple):
-    """One as it is ranked. A tuple: hundreds are made for a question."""
-
-    text: str
-    stems: bytes
-    expires_at: float | None
-    embedding: bytes | None
-
+Shelved = tuple[str, bytes, float | None, bytes | None]
+"""One as it is ranked: text, stems, expires_at, embedding. Hundreds are read for a question: no class, no names."""
 
 Mark = tuple[object, ...]
 """Changes with every memory of a user that is added, superseded or deleted."""
@@ -74,7 +68,8 @@ def superseded(db: Any, key: str) -> list[str]:
 
 def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
     """What is not superseded, oldest first; the embeddings only where they are asked for."""
-    return list(map(Shelved._make, run(db, _SHELVED, int(semantic), key).fetchall()))
+    rows: list[Shelved] = run(db, _SHELVED, int(semantic), key).fetchall()
+    return rows
 
 
 def mark(db: Any, key: str) -> Mark:

@@ -20,9 +20,8 @@ class WordIndex:
     """
 
     def __init__(self, stems: Stems, lengths: npt.NDArray[np.intp]) -> None:
-        order = np.argsort(stems)
-        self._stems = stems[order]
-        self._owners = np.repeat(np.arange(len(lengths)), lengths)[order]
+        self._stems = stems  # not sorted: that costs more than a question's words do
+        self._owners = np.repeat(np.arange(len(lengths)), lengths)
         mean = max(float(lengths.mean()), 1.0) if len(lengths) else 1.0
         self._norm = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * lengths / mean)
 
@@ -30,11 +29,10 @@ class WordIndex:
         """``[documents]`` scores, 0 for a document that shares no stem with the question."""
         count = len(self._norm)
         scores = np.zeros(count, dtype=np.float32)
-        wanted = np.unique(question)
-        begins, ends = (np.searchsorted(self._stems, wanted, side) for side in ("left", "right"))
-        for begin, end in zip(begins, ends, strict=True):
-            if begin < end:
-                frequency = np.bincount(self._owners[begin:end], minlength=count).astype(np.float32)
+        for stem in np.unique(question):
+            owners = self._owners[self._stems == stem]
+            if len(owners):
+                frequency = np.bincount(owners, minlength=count).astype(np.float32)
                 holders = np.count_nonzero(frequency)
                 rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
                 scores += rarity * frequency * (_SATURATION + 1) / (frequency + self._norm)
@@ -51,12 +49,14 @@ def fuse(*scorings: Floats) -> Floats:
     """Reciprocal ranks, summed; a score of 0 or less gives nothing. Ties share the better rank."""
     fused = np.zeros(len(scorings[0]), dtype=np.float32)
     for scores in scorings:
-        ranks = np.searchsorted(np.sort(-scores), -scores)
-        fused += np.where(scores > 0, 1 / (_RANK_OFFSET + ranks), 0).astype(np.float32)
+        found = np.flatnonzero(scores > 0)
+        falling = -scores[found]
+        fused[found] += 1 / (_RANK_OFFSET + np.searchsorted(np.sort(falling), falling))
     return fused
 
 
 def best(scores: Floats, limit: int) -> list[int]:
     """Indices of the highest positive scores, best first; of equals the later one (it is newer)."""
-    order = np.lexsort((-np.arange(len(scores)), -scores))
-    return [int(index) for index in order[:limit] if scores[index] > 0]
+    found = np.flatnonzero(scores > 0)
+    order = np.lexsort((-found, -scores[found]))
+    return [int(index) for index in found[order[:limit]]]

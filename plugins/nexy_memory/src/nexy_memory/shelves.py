@@ -13,7 +13,8 @@ from nexy_memory.ranking import Floats, WordIndex
 
 ROWS_MAX = 16_384
 """About 32 MB with embeddings."""
-KEPT_SECONDS = 60.0
+KEPT_SECONDS = 600.0
+"""A conversation's next question mostly comes within it; the table is asked each time whether it is still true."""
 _NEVER = float("inf")
 
 
@@ -53,14 +54,14 @@ def fetch(db: Any, user: str, kept: Shelf | None, now: float, *, semantic: bool)
     if kept is not None and kept.mark == mark:
         return kept
     rows = memories.shelved(db, user, semantic=semantic)
-    ends = (_NEVER if row.expires_at is None else row.expires_at for row in rows)
+    texts, packed, ends, vectors = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Shelf(
         mark=mark,
         read_at=now,
-        texts=tuple(row.text for row in rows),
-        expires_at=np.fromiter(ends, dtype=np.float64, count=len(rows)),
-        words=WordIndex(*stems.unpack([row.stems for row in rows])),
-        vectors=embedding.unpack([row.embedding for row in rows] if semantic else []),
+        texts=texts,
+        expires_at=np.array([_NEVER if end is None else end for end in ends], dtype=np.float64),
+        words=WordIndex(*stems.unpack(packed)),
+        vectors=embedding.unpack(vectors if semantic else ()),
     )
 
 
