@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Self
 
@@ -66,15 +67,19 @@ class Synthesis:
         """The same with more speakers than cores."""
         return _cpu_ms_per_second(lambda: self._runner.run(self._say_together()) / BYTES_PER_SECOND)
 
-    def bare_cpu(self, threads: int) -> Measure:
-        """The same for `session.run` alone, over and over."""
+    def bare_cpu(self, threads: int, *, callers: int = 1) -> Measure:
+        """The same for `session.run` alone, over and over, from so many threads at once."""
         session, feeds = piper.bare_session(threads), piper.feeds(self._piper, SPOKEN)
         rate = self._piper.config.sample_rate
 
-        def speak() -> float:
+        def speak(_: int) -> float:
             return sum(session.run(None, feed)[0].size for feed in feeds) / rate
 
-        return lambda: _cpu_ms_per_second(speak)
+        def all_at_once() -> float:
+            with ThreadPoolExecutor(callers) as pool:
+                return sum(pool.map(speak, range(callers)))
+
+        return lambda: _cpu_ms_per_second(all_at_once)
 
     def burnt(self) -> tuple[Measure, Measure]:
         """CPU ms that a synthesis still takes after it was given up: ours, and a thread that nobody stops."""
