@@ -26,12 +26,13 @@ class Parts:
     """The capabilities of one turn: what served when it began serves until it ends, unless it is killed."""
 
     def __init__(self, routes: dict[AnyRole, Route], wanted: Callable[[str], bool]) -> None:
-        self._routes = routes
+        self._all = routes
         self._wanted = wanted
+        self._chosen: dict[AnyRole, Route] = {}
 
     def keep(self) -> Callable[[], None]:
         """Keep them from being cleaned up until the returned function is called, once."""
-        providers = [provider for route in self._routes.values() for provider in route.providers]
+        providers = [provider for route in self._all.values() for provider in route.providers]
         for provider in providers:
             provider.acquire()
 
@@ -43,8 +44,9 @@ class Parts:
 
     def get(self, role: type[RoleT]) -> RoleT | None:
         """What serves ``role`` now, ``None`` when nothing does."""
-        whole = self._routes.get(role)
-        route = whole.only(self._wanted) if whole is not None else None
+        route = self._chosen.get(role)
+        if route is None and (whole := self._all.get(role)) is not None:
+            route = self._chosen[role] = whole.only(self._wanted)
         # A route has the role's interface, and it is not the role: it is the one wrapper around the real ones.
         return cast("RoleT", route) if route is not None and route.available() else None
 

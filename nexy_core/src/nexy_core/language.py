@@ -32,6 +32,7 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     "georgian": ("ka",),
     "armenian": ("hy",),
 }
+_NOT_LATIN = frozenset(code for codes in _LANGUAGES.values() for code in codes)
 _RUNS = re.compile("|".join(f"(?P<{name}>[{span}]+)" for name, span in _SCRIPTS.items()))
 _NOT_PROSE = re.compile(r"`[^`\n]*`|\S+://\S+|\S+@\S+")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
@@ -80,4 +81,4 @@ def _dominant(words: Counter[str], default: str) -> str:
 
 
 def _is_latin(language: str) -> bool:
-    return not any(language in codes for codes in _LANGUAGES.values())
+    return language not in _NOT_LATIN

@@ -98,22 +98,11 @@ class Turn:
 
     # --- from the model to sentences ------------------------------------------------------------
 
-    async def _deltas(self, prompt: Prompt) -> AsyncGenerator[str]:
+    def _model(self) -> LanguageModel:
         model = self.parts.get(LanguageModel)
         if model is None:
             raise Unavailable("The assistant has no language model right now.", reason="no_llm")
-        room = self.stage.settings.get("turn.max_answer_chars", int)
-        async with closing(model.process(prompt)) as events:
-            async for event in events:
-                if isinstance(event, ModelUsage):
-                    self.usage = event
-                elif event.text:
-                    self.trace.mark("first_token")
-                    yield event.text[:room]
-                    room -= len(event.text)
-                    if room <= 0:
-                        self._degrade("answer_too_long")
-                        return
+        return model
 
     def _reader(self) -> AnswerReader:
         actions = with_built_in(self.stage.host.actions())
@@ -125,11 +114,19 @@ class Turn:
         )
 
     async def _pieces(self, prompt: Prompt) -> AsyncGenerator[Piece]:
-        reader = self._reader()
-        async with closing(self._deltas(prompt)) as deltas:
-            async for delta in deltas:
-                for piece in reader.feed(delta):
-                    yield piece
+        reader, room = self._reader(), self.stage.settings.get("turn.max_answer_chars", int)
+        async with closing(self._model().process(prompt)) as events:
+            async for event in events:
+                if isinstance(event, ModelUsage):
+                    self.usage = event
+                elif event.text:
+                    self.trace.mark("first_token")
+                    for piece in reader.feed(event.text[:room]):
+                        yield piece
+                    room -= len(event.text)
+                    if room <= 0:
+                        self._degrade("answer_too_long")
+                        break
         last = reader.close(lambda: self._excuse(reader))
         self._action = reader.action
         for piece in last:
@@ -157,9 +154,8 @@ class Turn:
         filtered: Sentence | None = None
         try:
             async with asyncio.timeout(self._seconds("turn.filter_timeout_seconds")):
-                async with closing(text_filter.process(sentence)) as results:
-                    async for result in results:
-                        filtered = filtered or result  # to its end: only then it counts as served
+                async for result in text_filter.process(sentence):
+                    filtered = filtered or result  # to its end: only then it counts as served
         except TimeoutError:
             self._degrade("filter_late")
         except NexyError as error:

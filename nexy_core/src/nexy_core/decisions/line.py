@@ -76,17 +76,24 @@ class Line:
 
 
 def format_line(
-    at: float, level: str, scope: str, method: str, decision: str, ctx: Mapping[str, object], dur_ms: int
+    at: float,
+    level: str,
+    scope: str,
+    method: str,
+    decision: str,
+    ctx: Mapping[str, object] | str,
+    dur_ms: int,
 ) -> str:
-    """The line without its newline; whatever is in the arguments, it stays one line and parses."""
-    return join_line(at, begin_line(level, scope, method, decision), ctx, max(0, dur_ms))
+    """The line without its newline; whatever is in the arguments, it stays one line and parses.
 
-
-def join_line(at: float, head: str, ctx: Mapping[str, object] | str, dur_ms: int) -> str:
-    """A line of its parts; ``at`` is in seconds since 1970, ``ctx`` encoded or not."""
+    ``at`` is in seconds since 1970; ``ctx`` may be encoded already.
+    """
     second = int(at)
-    context = ctx if isinstance(ctx, str) else encode_context(ctx)
-    return f"ts={_second(second)}{_FRACTIONS[int((at - second) * _MS_PER_SECOND)]} {head}{context} dur_ms={dur_ms}"
+    return (
+        f"ts={_second(second)}{_FRACTIONS[int((at - second) * _MS_PER_SECOND)]} "
+        f"{_head(level, scope, method, decision)}{ctx if isinstance(ctx, str) else encode_context(ctx)} "
+        f"dur_ms={max(0, dur_ms)}"
+    )
 
 
 @lru_cache(1)
@@ -95,8 +102,7 @@ def _second(second: int) -> str:
 
 
 @lru_cache(CACHED_WORDS)
-def begin_line(level: str, scope: str, method: str, decision: str) -> str:
-    """A line up to its ``ctx``."""
+def _head(level: str, scope: str, method: str, decision: str) -> str:
     return f"level={level} scope={_word(scope)} method={_word(method)} decision={decision!s} ctx="
 
 
@@ -107,7 +113,7 @@ def _word(text: str) -> str:
 
 
 def settle_context(ctx: Mapping[str, object]) -> Mapping[str, object] | str:
-    """What ``join_line`` may be given later: words and numbers stay as they are, what may change is encoded now."""
+    """What ``format_line`` may be given later: words and numbers stay as they are, what may change is encoded now."""
     return ctx if _UNCHANGING.issuperset(map(type, ctx.values())) else encode_context(ctx)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from nexy_core.decisions.keys import load_key, log_dir, mask
-from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, begin_line, hide_secrets, join_line, settle_context
+from nexy_core.decisions.line import LEVEL_NUMBERS, Decision, format_line, hide_secrets, settle_context
 from nexy_core.decisions.sinks import Sink, console_sink, file_sink
 from nexy_core.settings import LiveSettings
 
@@ -20,8 +20,8 @@ GATHER_SECONDS = 0.05
 """How long lines wait for more: waking the writer costs far more than a line."""
 MIN_SECRET_CHARS = 6
 OWN_PREFIX = "nexy_"
-Entry = tuple[float, str, Mapping[str, object] | str, int]
-"""What ``join_line`` makes a line of."""
+Entry = tuple[float, str, str, str, Decision, Mapping[str, object] | str, int]
+"""What ``format_line`` makes a line of: that is left to the writer."""
 
 
 class DecisionLog:
@@ -97,7 +97,7 @@ class DecisionLog:
                 self._lost += 1
             return
         context = settle_context({**ctx, **more} if ctx else more)
-        self._buffer.append((time.time(), begin_line(level, scope, method, decision), context, max(0, dur_ms)))
+        self._buffer.append((time.time(), level, scope, method, decision, context, dur_ms))
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -189,7 +189,7 @@ class DecisionLog:
 
     def _write_batch(self) -> None:
         buffer = self._buffer
-        lines = [join_line(*buffer.popleft()) for _ in range(min(len(buffer), BATCH_LINES))]
+        lines = [format_line(*buffer.popleft()) for _ in range(min(len(buffer), BATCH_LINES))]
         if self._lost:
             lines.append(self._loss())
         if not lines:
@@ -216,12 +216,12 @@ class DecisionLog:
     def _loss(self) -> str:
         with self._lost_lock:
             lost, self._lost = self._lost, 0
-        return join_line(*self._own(Decision.DROP, {"lines": lost}))
+        return format_line(*self._own(Decision.DROP, {"lines": lost}))
 
     def _own(self, decision: Decision, ctx: Mapping[str, object]) -> Entry:
         if self.observe is not None:
             self.observe(decision)
-        return time.time(), begin_line("ERROR", "log", "-", decision), ctx, 0
+        return time.time(), "ERROR", "log", "-", decision, ctx, 0
 
 
 def own_stream(stream: TextIO) -> TextIO:

@@ -131,7 +131,7 @@ class Route:
         return serving.status() if serving else Status(Health.FAILED, "nothing serves this role")
 
     async def process(self, request: object) -> AsyncGenerator[Any]:
-        """One request. Raises ``NexyError`` only, besides cancellation."""
+        """One request. Raises ``NexyError`` only, besides cancellation. One task takes all its events."""
         failure: NexyError | None = None
         for provider in self.providers:
             if not provider.serves():
@@ -148,7 +148,6 @@ class Route:
                     self._check(call, event)
                     call.delivered = True
                     yield event
-                    call.task = asyncio.current_task()
                     call.waiting_since = loop_time()
             except (KeyboardInterrupt, GeneratorExit):
                 raise

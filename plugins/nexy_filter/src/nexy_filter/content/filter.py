@@ -13,6 +13,7 @@ from nexy_filter.content.profanity import WordList
 from nexy_filter.content.secrets import find_secrets
 
 Span = tuple[int, int, str]
+_SETTINGS = {"secret": "filter.secrets", "pattern": "filter.patterns_action", "profanity": "filter.profanity"}
 _MASK = "•••"
 _DOUBLE_BLANKS = re.compile(r"[ \t]{2,}")
 _BLANK_BEFORE_STOP = re.compile(r"[ \t]+(?=[,.;:!?…](?:\s|\Z))")
@@ -44,9 +45,10 @@ class ContentFilter:
         return self._replace(text, speech=True)[0]
 
     def _replace(self, text: str, *, speech: bool) -> tuple[str, list[str]]:
-        spans = _without_overlaps(self._spans(text))
-        if not spans:
+        found = list(self._spans(text))
+        if not found:
             return text, []
+        spans = _without_overlaps(found)
         parts: list[str] = []
         at = 0
         for start, end, kind in spans:
@@ -66,8 +68,7 @@ class ContentFilter:
             yield from ((start, end, "profanity") for start, end in self._words.find(text))
 
     def _action(self, kind: str) -> str:
-        key = {"secret": "filter.secrets", "pattern": "filter.patterns_action", "profanity": "filter.profanity"}[kind]
-        return self._settings.get(key, str)
+        return self._settings.get(_SETTINGS[kind], str)
 
 
 def _masked(found: str, kind: str) -> str:
