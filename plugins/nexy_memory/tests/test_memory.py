@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 from nexy_memory import models
@@ -266,3 +267,27 @@ async def test_endless_words_are_cut_and_do_not_hold_up_the_loop(start):
         assert loop.time() - began < 5
         [(prompt, answer)] = await server.rows("SELECT length(prompt), length(answer) FROM turns")
         assert max(prompt, answer) <= 8_000
+
+
+async def test_a_question_that_was_announced_does_not_wait_for_a_database_that_hangs(start):
+    async with start(memory__consent=True, storage__readers=1) as server:
+        await server.say("Remember that my cat is called Bob")
+        assert await server.ask(Recall("A", "s1", "what is my", ahead=True)) == []
+        reading, over = threading.Event(), threading.Event()
+        stuck = asyncio.create_task(server.store._database.read(lambda _db: (reading.set(), over.wait(30))))
+        await asyncio.to_thread(reading.wait, 30)
+        assert await server.facts("what is my cat called") == ["my cat is called Bob"]
+        over.set()
+        await stuck
+
+
+async def test_what_is_stored_or_forgotten_counts_at_once_though_all_was_just_read(start):
+    async with start(memory__consent=True) as server:
+        announced = Recall("A", "s1", "what does my cat", ahead=True)
+        await server.say("Remember that my cat is called Bob")
+        await server.ask(announced)
+        await server.say("Remember that my cat likes fish")
+        assert set(await server.facts("what does my cat like")) == {"my cat is called Bob", "my cat likes fish"}
+        await server.ask(announced)
+        await server.say("Forget that my cat likes fish")
+        assert await server.facts("what does my cat like") == ["my cat is called Bob"]

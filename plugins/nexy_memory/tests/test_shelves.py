@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from nexy_memory.ranking import WordIndex
-from nexy_memory.shelves import KEPT_SECONDS, Shelf, Shelves
+from nexy_memory.shelves import FRESH_SECONDS, KEPT_SECONDS, Shelf, Shelves
 from nexy_memory.stems import stems
 
 SAID = ("my cat is called Bob", "I live in Riga", "tea is good")
@@ -65,3 +65,22 @@ def test_what_nobody_asks_for_goes_in_time():
     assert len(shelves) == 1
     shelves.expire(10.1 + KEPT_SECONDS)
     assert len(shelves) == 0
+
+
+def test_what_was_announced_serves_one_question_and_not_a_late_one():
+    shelves = Shelves()
+    shelves.put("A", shelf("x", read_at=10.0), shelves.epoch)
+    assert shelves.announced("A", 10.0) is None
+    for drop in (lambda: shelves.drop("A"), shelves.clear):
+        shelves.put("A", shelf("x", read_at=10.0), shelves.epoch)
+        shelves.announce("A")
+        drop()
+        assert shelves.announced("A", 10.0) is None
+    shelves.announce("A")
+    assert shelves.announced("A", 10.0) is None
+    shelves.put("A", shelf("x", read_at=10.0), shelves.epoch)
+    shelves.announce("A")
+    assert shelves.announced("A", 10.0 + FRESH_SECONDS) is None
+    shelves.announce("A")
+    assert shelves.announced("A", 10.1) is not None
+    assert shelves.announced("A", 10.1) is None

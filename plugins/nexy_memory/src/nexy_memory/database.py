@@ -18,7 +18,7 @@ from nexy_memory.jobs import AnyJob, Job, Write, parts
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_WAKE_AT_ONCE = 16
+_WAKE_AT_ONCE = 4
 _BREATH_SECONDS = 0.00002
 
 
@@ -36,7 +36,8 @@ class Database:
         self._queue_max, self._batch_max = queue_max, batch_max
         self._readers_max = readers
         self._queue: deque[Write] = deque()
-        self._wake = threading.Condition()
+        self._wake = threading.Event()
+        self._idle = True
         self._overdue: set[Future[Any]] = set()
         self._users: set[object] = set()
         self._opening = asyncio.Lock()
@@ -88,9 +89,8 @@ class Database:
         pool, writer, self._pool, self._writer = self._pool, self._writer, None, None
         if pool is None or writer is None:
             return
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._stopping = True
+        self._wake.set()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(pool, writer.join)
         barrier = threading.Barrier(self._readers_max)
@@ -137,11 +137,12 @@ class Database:
         if self._writer is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
         write = Write(job, asyncio.get_running_loop().create_future(), settled)
-        with self._wake:
-            if len(self._queue) >= self._queue_max:
-                raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
-            self._queue.append(write)
-            self._wake.notify()
+        if len(self._queue) >= self._queue_max:
+            raise Unavailable("Too many writes are waiting.", reason=failures.BUSY)
+        self._queue.append(write)
+        if self._idle:
+            self._idle = False
+            self._wake.set()
         return await write.future
 
     @property
@@ -163,11 +164,13 @@ class Database:
         self.engine.db.close()
 
     def _take(self) -> list[Write]:
-        with self._wake:
-            while not self._queue and not self._stopping:
+        while not self._queue and not self._stopping:
+            self._idle = True
+            if not self._queue and not self._stopping:  # what came before that line did not wake anybody
                 self._wake.wait()
-            count = min(len(self._queue), self._batch_max)
-            return [self._queue.popleft() for _ in range(count)]
+            self._wake.clear()
+        count = min(len(self._queue), self._batch_max)
+        return [self._queue.popleft() for _ in range(count)]
 
     def _commit(self, batch: list[Write]) -> None:
         try:
@@ -215,9 +218,10 @@ class Database:
                 loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(pairs: Sequence[tuple[Write, Any]]) -> None:
+def _resolve(pairs: Sequence[tuple[Write, Any]], start: int = 0) -> None:
     """A few at a time: each wakes a task, and hundreds in one turn of the loop would make everybody else late."""
-    for write, result in pairs[:_WAKE_AT_ONCE]:
+    end = start + _WAKE_AT_ONCE
+    for write, result in pairs[start:end]:
         if write.settled is not None:
             write.settled(result)
         future = write.future
@@ -227,8 +231,8 @@ def _resolve(pairs: Sequence[tuple[Write, Any]]) -> None:
             future.set_exception(result)
         else:
             future.set_result(result)
-    if len(pairs) > _WAKE_AT_ONCE:
-        asyncio.get_running_loop().call_soon(_resolve, pairs[_WAKE_AT_ONCE:])
+    if end < len(pairs):
+        asyncio.get_running_loop().call_soon(_resolve, pairs, end)
 
 
 def now() -> float:

@@ -104,6 +104,7 @@ class Digest:
                         memories.add(db, work.user, new, memories_max=memories_max)
 
         await self._database.write(job)
+        self._facts.changed(work.user)
 
     # --- summaries ------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ _EMBED_SHARE = 0.6
 """Of the time a question may wait, for its embedding; the rest is for the database."""
 _BACKFILL_ROWS = 50
 _QUESTION_CHARS_MAX = 1_000
+_RANKED_AT_ONCE_ROWS = 1_000
+"""So few are ranked in the time that a thread takes to wake."""
 
 
 class Facts:
@@ -42,6 +44,9 @@ class Facts:
                 return shelf.newest(limit, now())
             return shelf.ranked(text, vector, limit, now())
 
+        shelf = self._shelves.announced(user, now())
+        if shelf is not None and len(shelf.texts) <= _RANKED_AT_ONCE_ROWS:
+            return self._within_budget(choose(shelf))
         return self._within_budget(await self._from_shelf(user, choose))
 
     async def get_ready(self, user: str, text: str) -> None:
@@ -49,6 +54,7 @@ class Facts:
         if self._embedder is not None:
             self._embedder.ask_ahead(text[:_QUESTION_CHARS_MAX])
         await self._from_shelf(user, lambda _shelf: [])
+        self._shelves.announce(user)
 
     async def _from_shelf(self, user: str, choose: Callable[[Shelf], list[str]]) -> list[str]:
         kept, epoch = self._shelves.get(user), self._shelves.epoch
@@ -120,6 +126,10 @@ class Facts:
     def by_words_alone(self) -> None:
         """Go on without the model."""
         self._embedder = None
+
+    def changed(self, user: str) -> None:
+        """Something of the user was stored."""
+        self._shelves.drop(user)
 
     def forget(self, user: str) -> None:
         """Drop what is kept of earlier questions and words, anybody's, and of the user's memories."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 T = TypeVar("T")
-_JOBS_PER_BREATH, _JOINED_PER_BREATH = 4, 32
+_JOBS_PER_BREATH, _JOINED_PER_BREATH = 4, 16
 Job = Callable[[Any], T]
 """Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
 

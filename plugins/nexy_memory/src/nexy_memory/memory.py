@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from nexy_core import Exchange, Fact, Forget, Forgotten, Health, Memory, Recall, Remember, Status
@@ -33,13 +32,11 @@ class UserMemory(Memory):
             self._work = Recollection(self._shared.settings, self._shared.database())
             await self._work.initialize()
 
-    async def process(self, request: Recall | Remember | Forget) -> AsyncIterator[Fact | Exchange | Forgotten]:
+    def process(self, request: Recall | Remember | Forget) -> AsyncIterator[Fact | Exchange | Forgotten]:
         """Serve one request."""
         if self._work is None:
             raise not_started()
-        async with aclosing(self._work.process(request)) as events:
-            async for event in events:
-                yield event
+        return self._work.process(request)
 
     async def cleanup(self) -> None:
         """Write what is left and let go of the database."""

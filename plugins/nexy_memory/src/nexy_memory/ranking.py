@@ -8,6 +8,7 @@ from nexy_memory.stems import Stems
 Floats = npt.NDArray[np.float32]
 _SATURATION = 1.2
 _LENGTH_WEIGHT = 0.75
+_STEMS_AT_ONCE = 16
 _RANK_OFFSET = 60.0
 _NEAR_MIN = 0.15
 """Below it two texts have nothing to do with each other: 98 of 100 questions of the retrieval set lie above."""
@@ -27,15 +28,21 @@ class WordIndex:
 
     def bm25(self, question: Stems) -> Floats:
         """``[documents]`` scores, 0 for a document that shares no stem with the question."""
+        wanted = np.array(list(set(question.tolist())), dtype=question.dtype)
+        scores = np.zeros(len(self._norm))
+        for start in range(0, len(wanted), _STEMS_AT_ONCE):
+            scores += self._of(wanted[start : start + _STEMS_AT_ONCE])
+        return scores.astype(np.float32)
+
+    def _of(self, wanted: Stems) -> npt.NDArray[np.float64]:
+        """All at once: each call of numpy's takes longer than its work on some hundred facts."""
         count = len(self._norm)
-        scores = np.zeros(count, dtype=np.float32)
-        for stem in np.unique(question):
-            owners = self._owners[self._stems == stem]
-            if len(owners):
-                frequency = np.bincount(owners, minlength=count).astype(np.float32)
-                holders = np.count_nonzero(frequency)
-                rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
-                scores += rarity * frequency * (_SATURATION + 1) / (frequency + self._norm)
+        which, place = np.nonzero(wanted[:, np.newaxis] == self._stems)
+        cells = np.bincount(which * count + self._owners[place], minlength=len(wanted) * count)
+        frequency = cells.reshape(len(wanted), count)
+        holders = np.count_nonzero(frequency, axis=1)
+        rarity = np.log1p((count - holders + 0.5) / (holders + 0.5))
+        scores: npt.NDArray[np.float64] = rarity @ (frequency * (_SATURATION + 1) / (frequency + self._norm))
         return scores
 
 

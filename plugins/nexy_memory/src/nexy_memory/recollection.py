@@ -1,7 +1,8 @@
 """Recalling and remembering: the conversation so far, and what the user asked to be kept."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from functools import lru_cache, partial
 
 import attrs
 
@@ -36,6 +37,8 @@ from nexy_memory.recent import Recent, Remembered, kept
 from nexy_memory.shared import database_status
 
 log = logging.getLogger(__name__)
+_USERS_KEPT = 1_024
+"""Keys of users at hand: to make one takes as long as all else that a turn asks of the loop here."""
 
 
 class Recollection:
@@ -59,7 +62,7 @@ class Recollection:
         )
         self._recalling = Recalling(settings, database, self._recent, self._consents, self._facts, self._forgetting)
         self._digest = self._make_digest()
-        self._key = b""
+        self._key_of: Callable[[str], str] = partial(keys.user_key, b"")
 
     def _make_digest(self) -> Digest | None:
         if not self._settings.get("memory.model", str):
@@ -71,7 +74,8 @@ class Recollection:
         await self._database.open(self)
         folder = sqlite_path(self._settings.current).parent
         configured = self._settings.get("storage.key", str)
-        self._key = await self._database.read(lambda _db: keys.load_key(configured, folder))
+        key = await self._database.read(lambda _db: keys.load_key(configured, folder))
+        self._key_of = lru_cache(_USERS_KEPT)(partial(keys.user_key, key))
         await self._open_embedder()
         await self._forgetting.begin()
         self._housekeeping.start()
@@ -137,8 +141,8 @@ class Recollection:
     def _user(self, request: Recall | Remember | Forget) -> str:
         """Clients without a hardware_id are told apart by their session."""
         if request.hardware_id or isinstance(request, Forget):
-            return keys.user_key(self._key, request.hardware_id)
-        return keys.user_key(self._key, f"session {request.session_id}")
+            return self._key_of(request.hardware_id)
+        return self._key_of(f"session {request.session_id}")
 
     # --- remember -------------------------------------------------------------------------------
 
@@ -182,7 +186,9 @@ class Recollection:
                 memories.add(db, user, new, memories_max=memories_max)
             return outbox.add(db, user, turn.turn_id, turn.at, rows_max=rows_max) if extract else 0
 
-        if dropped := await self._parked.write(user, job):
+        dropped = await self._parked.write(user, job)
+        self._facts.changed(user)
+        if dropped:
             ctx = {"reason": "outbox_full", "count": dropped}
             log.warning("turns are not worked on", extra={"decision": "degrade", "ctx": ctx})
 

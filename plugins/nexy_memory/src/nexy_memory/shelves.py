@@ -14,13 +14,15 @@ from nexy_memory.ranking import Floats, WordIndex
 ROWS_MAX = 16_384
 """About 32 MB with embeddings."""
 KEPT_SECONDS = 600.0
-"""A conversation's next question mostly comes within it; the table is asked each time whether it is still true."""
+"""A conversation's next question mostly comes within it; the table is asked whether it is still true."""
+FRESH_SECONDS = 2.0
+"""How long what was read for a question that was announced is not read again for the question itself."""
 _NEVER = float("inf")
 
 
 @attrs.frozen(eq=False)
 class Shelf:
-    """A user's memories that are not superseded, oldest first.
+    """A user's memories that are not superseded, oldest first, as they were at ``read_at``.
 
     ``vectors`` is ``[rows, dims]``, zeros for a row without one; no rows where meaning does not count.
     """
@@ -44,7 +46,8 @@ class Shelf:
         scores = [self.words.bm25(stems.stems(question))]
         if vector is not None and len(self.vectors):
             scores.append(ranking.nearness(vector, self.vectors))
-        fused = np.where(self.expires_at > now, ranking.fuse(*scores), 0).astype(np.float32)
+        fused = ranking.fuse(*scores)
+        fused[self.expires_at <= now] = 0
         return [self.texts[index] for index in ranking.best(fused, limit)]
 
 
@@ -52,7 +55,7 @@ def fetch(db: Any, user: str, kept: Shelf | None, now: float, *, semantic: bool)
     """``kept`` if it is still true, else the user's rows."""
     mark = memories.mark(db, user)  # before the rows: what is written in between shows the next time
     if kept is not None and kept.mark == mark:
-        return kept
+        return attrs.evolve(kept, read_at=now)
     rows = memories.shelved(db, user, semantic=semantic)
     texts, packed, ends, vectors = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Shelf(
@@ -73,11 +76,25 @@ class Shelves:
     epoch: int = 0
     """Grows when one is taken away: what was read before may hold what is forgotten now."""
     _by_user: OrderedDict[str, Shelf] = attrs.field(factory=OrderedDict, init=False)
+    _announced: set[str] = attrs.field(factory=set, init=False)
     _rows: int = attrs.field(default=0, init=False)
 
     def get(self, user: str) -> Shelf | None:
         """The user's, as it was read last."""
         return self._by_user.get(user)
+
+    def announce(self, user: str) -> None:
+        """The user's was read for a question that is about to come."""
+        if user in self._by_user:
+            self._announced.add(user)
+
+    def announced(self, user: str, now: float) -> Shelf | None:
+        """What was read for this question a moment ago, once."""
+        if user not in self._announced:
+            return None
+        self._announced.discard(user)
+        shelf = self._by_user[user]
+        return shelf if shelf.read_at <= now < shelf.read_at + FRESH_SECONDS else None
 
     def put(self, user: str, shelf: Shelf, epoch: int) -> None:
         """Keep what was read since ``epoch``."""
@@ -90,13 +107,14 @@ class Shelves:
             self._take(next(iter(self._by_user)))
 
     def drop(self, user: str) -> None:
-        """Something of the user is forgotten."""
+        """Something of the user is new or forgotten."""
         self.epoch += 1
         self._take(user)
 
     def clear(self) -> None:
         """Rows have changed that keep their mark."""
         self.epoch += 1
+        self._announced.clear()
         self._by_user.clear()
         self._rows = 0
 
@@ -106,6 +124,7 @@ class Shelves:
             self._take(user)
 
     def _take(self, user: str) -> None:
+        self._announced.discard(user)
         if (shelf := self._by_user.pop(user, None)) is not None:
             self._rows -= len(shelf.texts)
 
