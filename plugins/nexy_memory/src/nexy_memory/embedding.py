@@ -64,13 +64,20 @@ class Embedder:
         waiting = self._begin(text)
         return await asyncio.shield(waiting) if waiting is not None else None
 
+    def at_hand(self, text: str) -> Floats | None:
+        """The vector of a question whose embedding is done."""
+        vector = self._questions.get(_name(text))
+        if vector is None or not vector.done() or vector.cancelled() or vector.exception():
+            return None
+        return vector.result()
+
     def ask_ahead(self, text: str) -> None:
         """Begin with a question that may come; not while another is under way: that one is asked already."""
         if not self._waiting():
             self._begin(text)
 
     def _begin(self, text: str) -> asyncio.Future[Floats] | None:
-        name = hashlib.sha256(text.encode(errors="replace")).digest()
+        name = _name(text)
         vector = self._questions.get(name)
         if vector is None or (vector.done() and (vector.cancelled() or vector.exception())):
             if self._waiting() >= _WAITING_MAX:
@@ -112,6 +119,10 @@ class Embedder:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
         self._model = None
+
+
+def _name(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="replace")).digest()
 
 
 def _plain(text: str) -> str:

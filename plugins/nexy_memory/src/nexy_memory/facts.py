@@ -70,6 +70,8 @@ class Facts:
     async def _question(self, text: str) -> Floats | None:
         if self._embedder is None:
             return None
+        if (vector := self._embedder.at_hand(text)) is not None:
+            return vector
         wait_seconds = self._settings.get("memory.recall_timeout_ms", int) / 1000 * _EMBED_SHARE
         try:
             return await asyncio.wait_for(self._embedder.question(text), wait_seconds)
