@@ -36,13 +36,15 @@ class Model(LanguageModel):
 
 
 class Script(LanguageModel):
-    """Writes the prompt's text word by word."""
+    """Writes the prompt's text word by word, at its own pace however busy the server is."""
 
     async def process(self, request: Prompt) -> AsyncIterator[TextDelta]:
         rate, _, text = request.text.partition(" ")
         pause_seconds = 1 / float(rate) if float(rate) else 0.0
-        for word in re.findall(r"\S+\s*", text):
-            await asyncio.sleep(pause_seconds)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        for number, word in enumerate(re.findall(r"\S+\s*", text), 1):
+            await asyncio.sleep(max(0.0, started + number * pause_seconds - clock()))
             yield TextDelta(word)
 
 

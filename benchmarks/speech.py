@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 MS = 1000
 ROUNDS = 5
 INTERRUPT_SECONDS = (0.02, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4)
-SLOW, FAST = "8", "60"  # words a second: slower than the voice on two cores, and faster
+SLOW, FAST = "8", "120"  # words a second: slower than the voice on two cores, and much faster
 ALLOWANCE, ALLOWANCE_MS = 1.15, 15.0
 SENTENCE = (
     "When the ship came in at last, the whole town ran down to the harbour to see who had come home from the "

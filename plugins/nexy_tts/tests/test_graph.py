@@ -31,15 +31,38 @@ def whole(model, voice) -> np.ndarray:
     return open_pair(model.read_bytes(), 1).run(feed, Stop(), wide=False)[0].reshape(-1)
 
 
+def in_windows(voice, size, *, wide=False, hurried=0) -> np.ndarray:
+    """``TEXT`` window by window, the first ``hurried`` of them in a hurry."""
+    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop(), wide=wide)
+    starts = enumerate(range(0, stretch.frames, size))
+    return np.concatenate(
+        [
+            voice.decode(stretch, at, min(at + size, stretch.frames), Stop(), wide=wide, hurry=number < hurried)
+            for number, at in starts
+        ]
+    )
+
+
 @pytest.mark.parametrize("size", [30, 128])
 @pytest.mark.parametrize("wide", [False, True])
-def test_windows_are_the_whole_model_to_the_last_sample(voice, whole, size, wide) -> None:
-    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop(), wide=wide)
-    starts = range(0, stretch.frames, size)
-    windows = [voice.decode(stretch, at, min(at + size, stretch.frames), Stop(), wide=wide) for at in starts]
-    sound = np.concatenate(windows)
+@pytest.mark.parametrize("hurried", [0, 1, 100])
+def test_windows_are_the_whole_model_to_the_last_sample(voice, whole, size, wide, hurried) -> None:
+    sound = in_windows(voice, size, wide=wide, hurried=hurried)
     assert sound.shape == whole.shape
     assert np.abs(sound - whole).max() < 1e-4
+
+
+def test_a_hurried_window_does_not_wait_for_the_frames_behind_it(voice) -> None:
+    stretch = voice.start(voice.phonemes(TEXT)[0], CALM, Stop())
+    voice.decode(stretch, 0, 40, Stop(), hurry=True)
+    assert stretch.latent.shape[2] == 40 + voice.context_frames < stretch.frames
+
+
+def test_a_model_whose_flow_cannot_be_told_apart_is_cut_all_the_same(load_once, model, whole, monkeypatch) -> None:
+    monkeypatch.setattr("nexy_tts.graph._flow_entrance", lambda _, latent: (latent, ""))
+    flowless = load_once("flowless", model, 1)
+    assert flowless.aligns
+    assert np.abs(in_windows(flowless, 60, hurried=1) - whole).max() < 1e-4
 
 
 def test_the_packaged_voice_is_cut(voice) -> None:

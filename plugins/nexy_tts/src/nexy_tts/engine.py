@@ -1,4 +1,4 @@
-"""One loaded Piper voice: phonemes by Piper, sound by its model cut in three."""
+"""One loaded Piper voice: phonemes by Piper, sound by its model cut in four."""
 
 import json
 import time
@@ -8,54 +8,25 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
 from nexy_tts.align import is_sound
+from nexy_tts.decoder import Decoder, Samples, Stretch
 from nexy_tts.files import base_language
 from nexy_tts.graph import NotCuttable, cut
 from nexy_tts.options import Style
 from nexy_tts.sessions import Array, Pair, Stop, SynthesisFailed, open_pair, runtime_errors
-
-Samples = npt.NDArray[np.float32]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 192_000
 _MAX_MODEL_BYTES = 1024**3
 _WARM_TEXTS = ("Yes!", "Ready when you are, ask me anything.")
 _CALM = Style(rate=1.0, volume=1.0, noise_scale=0.0, noise_w=0.0)
 _CONTEXT_FRAMES = (12, 24, 48)  # Piper's medium voices need 12, larger ones more: found out at load
-_NEAR = 6  # the last part of the model looks at a sixth of that
 _SAME = 1e-4
 _MAX_WORDS = 4096
 
 
 class VoiceBroken(Exception):
     """A voice's files cannot be used; the text says what is wrong, without the folder."""
-
-
-@attrs.frozen(eq=False)
-class Stretch:
-    """Phonemes on their way to sound: ``[1, channels, frames]``, and how many frames each phoneme id lasts."""
-
-    latent: Array
-    frames: int
-    durations: Array | None = None
-
-
-@attrs.frozen(eq=False)
-class Decoder:
-    """From frames to sound: what looks around itself, and what hardly does."""
-
-    middle: Pair
-    back: Pair
-    latent: str
-    steps: str
-
-    def run(self, feed: dict[str, Array], keep: slice, stop: Stop, *, wide: bool) -> Samples:
-        """The sound of those of the frames in ``feed`` that ``keep`` says."""
-        steps = self.middle.run(feed, stop, wide=wide)[0]
-        size = steps.shape[2] // feed[self.latent].shape[2]
-        kept = feed | {self.steps: steps[:, :, keep.start * size : keep.stop * size]}
-        return np.asarray(self.back.run(kept, stop, wide=wide)[0], np.float32).reshape(-1)
 
 
 @attrs.frozen(eq=False)
@@ -103,27 +74,29 @@ class Voice:
         return self._sounds[word]
 
     def start(self, phonemes: list[str], style: Style, stop: Stop, *, wide: bool = False) -> Stretch:
-        """Everything up to the sound: a quarter of the work. Raises ``Stopped`` or ``SynthesisFailed``."""
+        """What sound is made of: less than a quarter of the work. Raises ``Stopped`` or ``SynthesisFailed``."""
         outputs = self.front.run(self._feed(self.piper.phonemes_to_ids(phonemes), style), stop, wide=wide)
         if self.decoder is None:
             sound = outputs[0].reshape(-1)
-            return Stretch(sound, -(-len(sound) // self.samples_per_frame))
-        durations = outputs[1].reshape(-1) if len(outputs) > 1 else None
-        return Stretch(outputs[0], outputs[0].shape[2], durations)
+            return Stretch(-(-len(sound) // self.samples_per_frame), sound, sound)
+        return self.decoder.begin(outputs[0], outputs[1].reshape(-1) if len(outputs) > 1 else None)
 
-    def decode(self, stretch: Stretch, start: int, end: int, stop: Stop, *, wide: bool = False) -> Samples:
+    def decode(
+        self, stretch: Stretch, start: int, end: int, stop: Stop, *, wide: bool = False, hurry: bool = False
+    ) -> Samples:
         """The sound of the frames ``start`` to ``end``: ``[samples] float32`` at ``sample_rate_hz``, in -1..1.
 
-        The same whatever the window is. Raises ``Stopped`` or ``SynthesisFailed``.
+        The same whatever the window is. ``hurry``: do nothing for what comes behind it. Raises ``Stopped`` or
+        ``SynthesisFailed``.
         """
         if self.decoder is None:
             return np.asarray(stretch.latent[start * self.samples_per_frame : end * self.samples_per_frame], np.float32)
-        first, near = max(0, start - self.context_frames), self.context_frames // _NEAR
-        window = stretch.latent[:, :, first : end + self.context_frames]
+        first, last = max(0, start - self.context_frames), min(end + self.context_frames, stretch.frames)
+        self.decoder.reveal(stretch, last if hurry else stretch.frames, stop, wide=wide)
+        near = self.decoder.near(self.context_frames)
         kept = max(0, start - near)
-        feed = {self.decoder.latent: window} | self.speaker()
         keep = slice(kept - first, min(end + near, stretch.frames) - first)
-        sound = self.decoder.run(feed, keep, stop, wide=wide)
+        sound = self.decoder.sound(stretch.latent[:, :, first:last], keep, self.speaker(), stop, wide=wide)
         return sound[(start - kept) * self.samples_per_frame : (end - kept) * self.samples_per_frame]
 
     def _feed(self, ids: list[int], style: Style) -> dict[str, Array]:
@@ -175,8 +148,7 @@ def _open(data: bytes, threads: int) -> tuple[Pair, Decoder | None]:
         parts = cut(data)
     except NotCuttable:
         return open_pair(data, threads), None
-    middle, back = open_pair(parts.middle, threads), open_pair(parts.back, threads)
-    return open_pair(parts.front, threads), Decoder(middle, back, parts.latent, parts.steps)
+    return open_pair(parts.front, threads), Decoder.load(parts, threads)
 
 
 def _whole(voice: Voice, data: bytes, threads: int) -> Voice:
@@ -207,14 +179,17 @@ def _warm(voice: Voice, text: str, *, wide: bool) -> tuple[Stretch, float]:
 
 
 def _with_context(voice: Voice, decoder: Decoder, stretch: Stretch) -> Voice | None:
-    feed = {decoder.latent: stretch.latent} | voice.speaker()
-    whole = decoder.run(feed, slice(0, stretch.frames), Stop(), wide=True)
+    whole = decoder.sound(stretch.latent, slice(0, stretch.frames), voice.speaker(), Stop(), wide=True)
     if len(whole) % stretch.frames:
         return None
     middle, size = stretch.frames // 2, len(whole) // stretch.frames
     for context in _CONTEXT_FRAMES:
         trial = attrs.evolve(voice, context_frames=context, samples_per_frame=size)
-        parts = (trial.decode(stretch, 0, middle, Stop()), trial.decode(stretch, middle, stretch.frames, Stop()))
+        fresh = decoder.begin(stretch.prior, None)
+        parts = [
+            trial.decode(fresh, 0, middle, Stop(), hurry=True),
+            trial.decode(fresh, middle, stretch.frames, Stop()),
+        ]
         if np.abs(np.concatenate(parts) - whole).max() < _SAME:
             return trial
     return None

@@ -1,8 +1,8 @@
-"""Cuts a Piper model in three: text to latent frames, those to finer steps, and the steps to sound.
+"""Cuts a Piper model in four: text to frames, those to latent ones, these to finer steps, and the steps to sound.
 
-What follows the first part looks only a dozen frames around itself, so it can run window by window with the very same
-result: the first sound does not wait for the whole sentence, and an urgent turn does not wait for a long one. Most of
-the work is in the last part, which looks at two frames: cut off by itself it makes windows cost next to nothing.
+What follows the first part looks only so far around itself, so it can run window by window with the very same result:
+the first sound does not wait for the whole sentence, and an urgent turn does not wait for a long one. Most of the work
+is in the last part, which looks at two frames: cut off by itself it makes windows cost next to nothing.
 An ``.onnx`` file is a protobuf message; the few fields that matter are read here, the weights stay slices.
 """
 
@@ -28,15 +28,20 @@ class NotCuttable(ValueError):
 
 
 @attrs.frozen
-class Thirds:
-    """The models and the names of what flows between them: ``latent`` into ``middle``, ``steps`` into ``back``.
+class Parts:
+    """The models and the names of what goes between them: ``prior`` and ``mask`` (ones) into ``flow``, ``latent`` into
+    ``middle``, ``steps`` into ``back``.
 
-    The first one's second output, where it can be told, is how many frames each phoneme id lasts.
+    ``flow`` is empty where it cannot be told apart: ``front`` then gives ``latent``. Its second output, where that can
+    be told, is how many frames each phoneme id lasts.
     """
 
     front: bytes = attrs.field(repr=False)
+    flow: bytes = attrs.field(repr=False)
     middle: bytes = attrs.field(repr=False)
     back: bytes = attrs.field(repr=False)
+    prior: str
+    mask: str
     latent: str
     steps: str
 
@@ -66,20 +71,22 @@ class _Graph:
     around: tuple[memoryview, ...]
 
 
-def cut(model: bytes) -> Thirds:
-    """The three parts of ``model``. Raises ``NotCuttable``."""
+def cut(model: bytes) -> Parts:
+    """The parts of ``model``. Raises ``NotCuttable``."""
     try:
         graph = _read(memoryview(model))
         upsamplings = [node for node in graph.nodes if node.kind == "ConvTranspose"]
         latent, steps = _entrance(graph, upsamplings[0]).inputs[0], upsamplings[1].inputs[0]
         durations = [node.outputs[0] for node in graph.nodes if node.kind == "Ceil"]
         known = tuple(durations) if len(durations) == 1 else ()
-        front = _part(graph, (latent, *known), ())
+        prior, mask = _flow_entrance(graph, latent)
+        front = _part(graph, (prior, *known), ())
+        flow = _part(graph, (latent,), (prior, mask)) if mask else b""
         middle = _part(graph, (steps,), (latent,))
         back = _part(graph, graph.outputs[:1], (steps,))
     except (LookupError, UnicodeDecodeError) as error:
         raise NotCuttable(_OTHER) from error
-    return Thirds(front, middle, back, latent, steps)
+    return Parts(front, flow, middle, back, prior, mask, latent, steps)
 
 
 def _entrance(graph: _Graph, node: _Node) -> _Node:
@@ -90,6 +97,23 @@ def _entrance(graph: _Graph, node: _Node) -> _Node:
             return node
         node = maker[node.inputs[0]]
     raise NotCuttable(_OTHER)
+
+
+def _flow_entrance(graph: _Graph, latent: str) -> tuple[str, str]:
+    """The sum of mean and noise that goes into the flow, and the mask it is given; ``latent`` and "" if unknown."""
+    users = {name: node for node in graph.nodes for name in node.inputs}
+    node = [node for node in graph.nodes if node.kind == "RandomNormalLike"][-1]
+    while node.kind in {"RandomNormalLike", "Mul"}:
+        node = users[node.outputs[0]]
+    prior = node.outputs[0]
+    behind = {prior}
+    for later in graph.nodes:  # in the order of their work
+        if behind.intersection(later.inputs):
+            behind.update(later.outputs)
+    flow = _needed(graph, (latent,), {prior}) & behind
+    nodes = [node for node in graph.nodes if flow.intersection(node.outputs)]
+    given = {name for node in nodes for name in node.inputs if name not in behind and name not in graph.weights} - {""}
+    return (prior, given.pop()) if node.kind == "Add" and len(given) == 1 else (latent, "")
 
 
 def _part(graph: _Graph, outputs: tuple[str, ...], cut_at: tuple[str, ...]) -> bytes:

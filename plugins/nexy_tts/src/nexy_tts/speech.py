@@ -39,22 +39,22 @@ class Speech:
             return
         voice = await self._shelf.get(sentence.language, sentence.voice)
         chunker = Chunker(self._settings.get("tts.chunk_bytes", int), sentence.spoken.index(text))
-        async with aclosing(self._phrases(voice, sentence.turn_id, text)) as phrases:
+        async with aclosing(self._phrases(voice, sentence, text)) as phrases:
             async for phrase in phrases:
                 for chunk in chunker.feed(phrase.pcm, phrase.marks):
                     yield chunk
         for chunk in chunker.close(len(sentence.spoken)):
             yield chunk
 
-    async def _phrases(self, voice: Voice, turn_id: str, text: str) -> AsyncGenerator[Phrase, None]:
+    async def _phrases(self, voice: Voice, sentence: Sentence, text: str) -> AsyncGenerator[Phrase, None]:
         style, limit = options.style(self._settings), self._settings.get("tts.max_phonemes", int)
         key = phrase_key(voice.fingerprint, text, style, limit)
         if known := self._cache.get(key):
-            self._scheduler.credit(turn_id, len(known.pcm) / BYTES_PER_SECOND)
+            self._scheduler.credit(sentence.turn_id, len(known.pcm) / BYTES_PER_SECOND)
             yield known
             return
-        utterance = Utterance(voice, text, style, limit)
-        async with aclosing(self._make(turn_id, utterance)) as steps:
+        utterance = Utterance(voice, text, style, limit, hurry=sentence.index == 0)
+        async with aclosing(self._make(sentence.turn_id, utterance)) as steps:
             whole, marks = bytearray(), list[Mark]()
             async for made in steps:
                 if len(whole) <= self._cache.max_entry_bytes:

@@ -6,7 +6,8 @@ import numpy as np
 from nexy_core import SAMPLE_RATE_HZ
 from nexy_tts.align import phoneme_end_frames
 from nexy_tts.cutting import Part, Script
-from nexy_tts.engine import Samples, Stretch, Voice
+from nexy_tts.decoder import Samples, Stretch
+from nexy_tts.engine import Voice
 from nexy_tts.options import Style
 from nexy_tts.pcm import BYTES_PER_SECOND, SAMPLE_BYTES, Mark, PcmStream
 from nexy_tts.sessions import Stop
@@ -37,11 +38,13 @@ class Made:
 class Utterance:
     """Makes the sound of ``text`` window by window. ``make`` is called in a thread, once at a time.
 
+    ``hurry``: have the first window as soon as can be, though all of it takes a little longer.
     The beginning of a sentence is held until its level is known.
     """
 
-    def __init__(self, voice: Voice, text: str, style: Style, max_phonemes: int) -> None:
+    def __init__(self, voice: Voice, text: str, style: Style, max_phonemes: int, *, hurry: bool = False) -> None:
         self._voice = voice
+        self._hurry = hurry
         self._style = style
         self._script = Script(voice, text, max_phonemes)
         self._stretch: Stretch | None = None
@@ -86,7 +89,8 @@ class Utterance:
         if end + _CRUMB_FRAMES >= stretch.frames:
             end = stretch.frames
         seconds = self._seconds(end - self._at)
-        self._held.append(self._voice.decode(stretch, self._at, end, self.stop, wide=wide))
+        self._held.append(self._voice.decode(stretch, self._at, end, self.stop, wide=wide, hurry=self._hurry))
+        self._hurry = False
         self._at, self._window = end, min(2 * self._window, _MOST_FRAMES_ALONE if wide else _MOST_FRAMES)
         if end == stretch.frames:
             self._stretch = None
