@@ -102,9 +102,13 @@ def _entrance(graph: _Graph, node: _Node) -> _Node:
 def _flow_entrance(graph: _Graph, latent: str) -> tuple[str, str]:
     """The sum of mean and noise that goes into the flow, and the mask it is given; ``latent`` and "" if unknown."""
     users = {name: node for node in graph.nodes for name in node.inputs}
-    node = [node for node in graph.nodes if node.kind == "RandomNormalLike"][-1]
-    while node.kind in {"RandomNormalLike", "Mul"}:
-        node = users[node.outputs[0]]
+    node = next((node for node in reversed(graph.nodes) if node.kind == "RandomNormalLike"), None)
+    for _ in graph.nodes:
+        if node is None or node.kind not in {"RandomNormalLike", "Mul"}:
+            break
+        node = users.get(node.outputs[0])
+    if node is None or node.kind != "Add":
+        return latent, ""
     prior = node.outputs[0]
     behind = {prior}
     for later in graph.nodes:  # in the order of their work
@@ -113,7 +117,7 @@ def _flow_entrance(graph: _Graph, latent: str) -> tuple[str, str]:
     flow = _needed(graph, (latent,), {prior}) & behind
     nodes = [node for node in graph.nodes if flow.intersection(node.outputs)]
     given = {name for node in nodes for name in node.inputs if name not in behind and name not in graph.weights} - {""}
-    return (prior, given.pop()) if node.kind == "Add" and len(given) == 1 else (latent, "")
+    return (prior, given.pop()) if len(given) == 1 else (latent, "")
 
 
 def _part(graph: _Graph, outputs: tuple[str, ...], cut_at: tuple[str, ...]) -> bytes:
