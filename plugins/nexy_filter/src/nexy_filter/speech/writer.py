@@ -27,7 +27,7 @@ _TO_DO = re.compile(
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w{0,2}[-–]"
 )
 # Plain words to one stop: told in a tenth of the time, and nothing is to be done for them.
-_ORDINARY = re.compile(r" *+(?:[A-ZА-ЯЁ]?[a-zа-яё'’]++[,;:]? *+)++[.!?…]?+ *+")
+_ORDINARY = re.compile(r" *+(?:[A-ZА-ЯЁ]?[a-zа-яё][a-zа-яё'’]*+[,;:]? *+)++[.!?…]?+ *+")
 _SPEAKABLE = re.compile(r"[^\W_]")
 _MAX_CHARS = 2000  # more than any sentence: the work on it must stay bounded
 # A sentence cut at a word, which goes on in the next piece: the voice must not fall there.
