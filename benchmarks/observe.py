@@ -81,19 +81,20 @@ def of_lines() -> Iterator[Comparison]:
 
 def of_metrics() -> Iterator[Comparison]:
     metrics = Metrics()
+    stage = metrics.stages["first_token"]
     child = Histogram("stage", "Stage.", ["stage"], registry=CollectorRegistry()).labels("first_token")
     yield Comparison(
         "a metric's observation",
         "µs CPU",
-        per_item(lambda: [metrics.stage("first_token", n) for n in range(OBSERVATIONS)], OBSERVATIONS),
+        per_item(lambda: [stage.observe(n) for n in range(OBSERVATIONS)], OBSERVATIONS),
         per_item(lambda: [child.observe(n) for n in range(OBSERVATIONS)], OBSERVATIONS),
-        "prometheus, kept child",
+        "prometheus; both kept",
         at_most=1,
     )
     yield Comparison(
         "reading a p95",
         "µs CPU",
-        per_item(lambda: [metrics.stages["first_token"].percentile(0.95) for _ in range(READS)], READS),
+        per_item(lambda: [stage.percentile(0.95) for _ in range(READS)], READS),
         at_most=1000,
     )
     yield Comparison("a whole snapshot", "µs CPU", per_item(lambda: [metrics.snapshot() for _ in range(READS)], READS))

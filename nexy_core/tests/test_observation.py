@@ -61,7 +61,7 @@ async def test_an_interrupt_is_timed_until_the_turn_is_over(observed):
         with pytest.raises(asyncio.CancelledError):
             await turn.task
         turns.close(turn)
-    assert sum(observation.metrics.stages["interrupt_to_silence"]._slots.total().values()) == 1
+    assert sum(observation.metrics.stages["interrupt_to_silence"].total().values()) == 1
 
 
 def test_secrets_of_plugins_and_of_other_libraries_are_hidden(observed):

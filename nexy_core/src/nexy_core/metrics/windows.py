@@ -91,13 +91,13 @@ def _merge(into: dict[int | str, int], counts: dict[int | str, int]) -> None:
         into[key] = into.get(key, 0) + count
 
 
-class Distribution:
+class Distribution(Slots):
     """Durations in milliseconds, in logarithmic buckets."""
 
-    __slots__ = ("_slots", "sum")
+    __slots__ = ("sum",)
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._slots = Slots(clock)
+        super().__init__(clock)
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
@@ -105,11 +105,15 @@ class Distribution:
         if not _LOWEST <= value <= _HIGHEST:  # cheaper than min and max
             value = _LOWEST if value < _LOWEST else _HIGHEST
         self.sum += value
-        self._slots.add(int(log10(value) * BUCKETS_PER_DECADE + _OFFSET))
+        second = int(self._clock())
+        if second != self._second:
+            self._recycle(second)
+        counts, bucket = self._current, int(log10(value) * BUCKETS_PER_DECADE + _OFFSET)
+        counts[bucket] = counts.get(bucket, 0) + 1  # ``add`` written out: a call is a sixth of all this
 
     def percentile(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the last minute's durations are; ``None`` without any."""
-        buckets = sorted(self._slots.window().items(), key=_bucket)
+        buckets = sorted(self.window().items(), key=_bucket)
         wanted = share * sum(count for _, count in buckets)
         seen = 0
         for bucket, count in buckets:
@@ -120,7 +124,7 @@ class Distribution:
 
     def cumulative(self, bounds: tuple[float, ...]) -> Iterator[tuple[float, int]]:
         """How many since the start were below each bound (which are bucket limits), then all of them."""
-        total = self._slots.total()
+        total = self.total()
         for bound in bounds:
             limit = round(log10(bound) * BUCKETS_PER_DECADE + _OFFSET)
             yield bound, sum(count for bucket, count in total.items() if int(bucket) < limit)
