@@ -38,7 +38,7 @@ from nexy_memory.shared import database_status
 
 log = logging.getLogger(__name__)
 _USERS_KEPT = 1_024
-"""Keys of users at hand: to make one takes as long as all else that a turn asks of the loop here."""
+"""Keys of users at hand: to make one takes a tenth of what a turn asks of the loop here."""
 
 
 class Recollection:
@@ -187,7 +187,8 @@ class Recollection:
             return outbox.add(db, user, turn.turn_id, turn.at, rows_max=rows_max) if extract else 0
 
         dropped = await self._parked.write(user, job)
-        self._facts.changed(user)
+        if new is not None:
+            self._facts.changed(user)
         if dropped:
             ctx = {"reason": "outbox_full", "count": dropped}
             log.warning("turns are not worked on", extra={"decision": "degrade", "ctx": ctx})
