@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._memory import Bench, bench, drain
+from benchmarks._memory import Bench, bench, drain, median_ms
 from benchmarks.harness import Comparison
 from nexy_core import Recall, Remember
 
@@ -35,7 +35,7 @@ def added_ms(bench_: Bench, before: Callable[[Bench], None]) -> Callable[[], flo
 
     def once() -> float:
         before(bench_)
-        return _took_ms(lambda: ask(bench_)) - _off_ms(bench_)
+        return median_ms(lambda: ask(bench_), 1) - off_ms(bench_, 1)
 
     return lambda: float(np.median([once() for _ in range(TIMES)]))
 
@@ -60,14 +60,8 @@ def going_on(_: Bench) -> None:
     """The question before this one has left everything at hand."""
 
 
-def _took_ms(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
-
-
-def _off_ms(bench_: Bench) -> float:
-    return _took_ms(lambda: bench_.run(drain(nothing())))
+def off_ms(bench_: Bench, times: int) -> float:
+    return median_ms(lambda: bench_.run(drain(nothing())), times)
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -76,7 +70,7 @@ def comparisons() -> Iterator[Comparison]:
         semantic.fill(1_000)
 
         def off() -> float:
-            return float(np.median([_off_ms(anonymous) for _ in range(TIMES)]))
+            return off_ms(anonymous, TIMES)
 
         for name, measure, at_most in (
             ("no consent", added_ms(anonymous, going_on), 1),

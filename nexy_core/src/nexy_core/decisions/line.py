@@ -91,7 +91,7 @@ def format_line(
     second = int(at)
     return (
         f"ts={_second(second)}{_FRACTIONS[int((at - second) * _MS_PER_SECOND)]} "
-        f"{_head(level, scope, method, decision)}{ctx if isinstance(ctx, str) else encode_context(ctx)} "
+        f"{_head(level, scope, method, decision)}{ctx if isinstance(ctx, str) else _encode_context(ctx)} "
         f"dur_ms={max(0, dur_ms)}"
     )
 
@@ -114,11 +114,10 @@ def _word(text: str) -> str:
 
 def settle_context(ctx: Mapping[str, object]) -> Mapping[str, object] | str:
     """What ``format_line`` may be given later: words and numbers stay as they are, what may change is encoded now."""
-    return ctx if _UNCHANGING.issuperset(map(type, ctx.values())) else encode_context(ctx)
+    return ctx if _UNCHANGING.issuperset(map(type, ctx.values())) else _encode_context(ctx)
 
 
-def encode_context(ctx: Mapping[str, object]) -> str:
-    """A line's ``ctx``."""
+def _encode_context(ctx: Mapping[str, object]) -> str:
     return "{" + ",".join([f"{_encode_key(key)}{_encode(value)}" for key, value in ctx.items()]) + "}"
 
 
@@ -150,7 +149,7 @@ def _encode_other(value: object) -> str:
     if isinstance(value, int | float):
         return str(int(value)) if isinstance(value, int) else _encode_float(value)
     if isinstance(value, Mapping):
-        return encode_context(value)
+        return _encode_context(value)
     if isinstance(value, list | tuple | set | frozenset):
         return "[" + ",".join([_encode(item) for item in value]) + "]"
     # Of other things only the type is known to be harmless.

@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from nexy_tts.graph import Parts
+from nexy_tts.graph import Names, Parts
 from nexy_tts.sessions import Array, Pair, Stop, open_pair
 
 Samples = npt.NDArray[np.float32]
@@ -36,13 +36,13 @@ class Decoder:
     flow: Pair | None
     middle: Pair
     back: Pair
-    names: Parts
+    names: Names
 
     @classmethod
     def load(cls, parts: Parts, threads: int) -> "Decoder":
         """Raises ``runtime_errors()``."""
         flow = open_pair(parts.flow, threads) if parts.flow else None
-        return cls(flow, open_pair(parts.middle, threads), open_pair(parts.back, threads), parts)
+        return cls(flow, open_pair(parts.middle, threads), open_pair(parts.back, threads), parts.names)
 
     def begin(self, prior: Array, durations: Array | None) -> Stretch:
         """What ``prior`` is to become."""

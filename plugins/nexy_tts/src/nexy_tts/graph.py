@@ -28,9 +28,20 @@ class NotCuttable(ValueError):
 
 
 @attrs.frozen
+class Names:
+    """What goes between the parts: ``prior`` and ``mask`` (ones) into ``flow``, ``latent`` into ``middle``, ``steps``
+    into ``back``.
+    """
+
+    prior: str
+    mask: str
+    latent: str
+    steps: str
+
+
+@attrs.frozen
 class Parts:
-    """The models and the names of what goes between them: ``prior`` and ``mask`` (ones) into ``flow``, ``latent`` into
-    ``middle``, ``steps`` into ``back``.
+    """The models.
 
     ``flow`` is empty where it cannot be told apart: ``front`` then gives ``latent``. Its second output, where that can
     be told, is how many frames each phoneme id lasts.
@@ -40,10 +51,7 @@ class Parts:
     flow: bytes = attrs.field(repr=False)
     middle: bytes = attrs.field(repr=False)
     back: bytes = attrs.field(repr=False)
-    prior: str
-    mask: str
-    latent: str
-    steps: str
+    names: Names
 
 
 @attrs.frozen
@@ -86,7 +94,7 @@ def cut(model: bytes) -> Parts:
         back = _part(graph, graph.outputs[:1], (steps,))
     except (LookupError, UnicodeDecodeError) as error:
         raise NotCuttable(_OTHER) from error
-    return Parts(front, flow, middle, back, prior, mask, latent, steps)
+    return Parts(front, flow, middle, back, Names(prior, mask, latent, steps))
 
 
 def _entrance(graph: _Graph, node: _Node) -> _Node:

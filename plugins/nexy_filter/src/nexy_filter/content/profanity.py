@@ -61,6 +61,8 @@ class WordList:
         if self._clean.issuperset(_WORD.findall(text)):  # most words are seen again and again
             return
         for match in _WORD.finditer(text):
+            if match[0] in self._clean:
+                continue
             if self._is_bad(match[0].lower()):
                 yield match.span()
             else:
