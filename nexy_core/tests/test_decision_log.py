@@ -99,11 +99,14 @@ class Gate(io.StringIO):
 
 
 def test_a_line_says_what_was_so_when_it_was_written(make, file):
-    log, things = make(), ["one"]
+    log, things, marks_ms = make(), ["one"], {"first_text": 120.5}
     log.write(Decision.LOG, scope="test", things=things, ctx={"more": {"two": things}})
+    log.write(Decision.LOG, scope="test", word="a", marks_ms=marks_ms)
     things.append("three")
+    marks_ms["end"] = 2000.0
     log.close(WAIT_SECONDS)
-    assert lines(file.read_text())[-1].ctx == {"things": ["one"], "more": {"two": ["one"]}}
+    said = [line.ctx for line in lines(file.read_text())[-2:]]
+    assert said == [{"things": ["one"], "more": {"two": ["one"]}}, {"word": "a", "marks_ms": {"first_text": 120.5}}]
 
 
 def test_what_plugins_say_at_length_does_not_wait_in_memory(make):

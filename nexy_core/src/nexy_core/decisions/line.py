@@ -19,7 +19,8 @@ CACHED_WORDS = 1024
 _MS_PER_SECOND = 1000
 _FRACTIONS = tuple(f".{ms:03d}Z" for ms in range(_MS_PER_SECOND))
 LEVEL_NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
-_UNCHANGING = frozenset({str, int, float, bool, type(None)})
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_UNCHANGING = _NUMBERS | {str}
 _PLAIN_WORD = re.compile(r"[!-~]+")
 _UNSAFE = re.compile(r"[^!-~]+")
 _LINE = re.compile(
@@ -113,8 +114,19 @@ def _word(text: str) -> str:
 
 
 def settle_context(ctx: Mapping[str, object]) -> Mapping[str, object] | str:
-    """What ``format_line`` may be given later: words and numbers stay as they are, what may change is encoded now."""
-    return ctx if _UNCHANGING.issuperset(map(type, ctx.values())) else _encode_context(ctx)
+    """What ``format_line`` may be given later.
+
+    Words and numbers stay as they are, tables of numbers are copied, what else may change is encoded now.
+    """
+    if _UNCHANGING.issuperset(map(type, ctx.values())):
+        return ctx
+    if all(type(value) in _UNCHANGING or _is_of_numbers(value) for value in ctx.values()):
+        return {key: dict(value) if isinstance(value, dict) else value for key, value in ctx.items()}
+    return _encode_context(ctx)
+
+
+def _is_of_numbers(value: object) -> bool:
+    return type(value) is dict and _NUMBERS.issuperset(map(type, value.values()))
 
 
 def _encode_context(ctx: Mapping[str, object]) -> str:
@@ -132,6 +144,8 @@ def _encode(value: object) -> str:
         return _encode_text(value)  # type: ignore[arg-type]  # kind says so
     if kind is int:
         return str(value)
+    if kind is float:
+        return _encode_float(value)  # type: ignore[arg-type]  # kind says so
     if kind is bool:
         return "true" if value else "false"
     return _encode_other(value)

@@ -70,10 +70,6 @@ def forward_others(tell: Callable[[str, int, str], None]) -> Callable[[], None]:
     return lambda: logger.remove(handler)
 
 
-def _others(record: "Record") -> bool:
-    return "nexy_sink" not in record["extra"]
-
-
 def _drop_default_handler() -> None:
     from loguru import logger
 
