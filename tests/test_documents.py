@@ -44,6 +44,7 @@ def rows():
     text = (ROOT / "docs" / "state-catalogue.md").read_text(encoding="utf-8")
     table = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:2] == "| "]
     assert table[0] == HEADER
+    assert len({axis for axis, *_ in table}) == len(table)
     return {axis: dict(zip(HEADER[1:], cells, strict=True)) for axis, *cells in table[2:]}
 
 

@@ -134,8 +134,8 @@ class AudioChunk:
 class Recall:
     """What is known that helps with ``text``? Answered by ``Exchange`` and ``Fact`` events.
 
-    ``ahead``: the user is still speaking and ``text`` is what was heard so far. Nothing is read of the answer; it is
-    the moment to have at hand what the question will need. Cancelled when the question comes.
+    ``ahead``: the question is about to come and ``text`` is what was heard so far. Nothing is read of the answer; it is
+    the moment to have at hand what the question will need, which may come before that is done.
     """
 
     hardware_id: str = attrs.field(repr=False)

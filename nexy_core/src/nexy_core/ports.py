@@ -75,7 +75,7 @@ class Orchestrator(Protocol):
         """How long the speech already owed takes to make at the measured speed."""
 
     def expect(self, hardware_id: str, session_id: str, text: str) -> None:
-        """The user is still speaking, so far ``text``: have what the question will need at hand, if that is easy."""
+        """A question is about to come, so far ``text``: have what it will need at hand, if that is easy."""
 
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         """Run one turn to its end. Raises ``NexyError``, or what ``classify`` names."""

@@ -71,7 +71,7 @@ class Workflows:
     # --- turns ----------------------------------------------------------------------------------
 
     def expect(self, hardware_id: str, session_id: str, text: str) -> None:
-        """One look ahead a device at a time, few in all; it ends when the turn begins."""
+        """One look ahead a device at a time, few in all; the turn does not wait for it."""
         memory = self.stage.host.get(Memory, hardware_id)
         if memory is None or hardware_id in self._expecting or len(self._expecting) >= _EXPECTING_MAX:
             return
@@ -97,8 +97,6 @@ class Workflows:
 
     async def _run(self, turn: Turn, trace: TurnTrace) -> None:
         whole = False
-        if (ahead := self._expecting.get(turn.commit.hardware_id)) is not None:
-            ahead.cancel()
         try:
             await self._remembered(turn.commit.hardware_id)
             await turn.run()

@@ -1,6 +1,7 @@
 """The RPCs over a real gRPC connection, with a scripted orchestrator behind them."""
 
 import asyncio
+import base64
 import contextlib
 import sys
 import time
@@ -13,8 +14,10 @@ from nexy_core.errors import ErrorType
 from nexy_core.proto import streaming_pb2 as pb
 from nexy_core.proto.streaming_pb2_grpc import StreamingServiceStub
 from nexy_core.sessions import StopReason
+from nexy_core.transport.stream import LARGE_SCREENSHOT_CHARS
 
 DEVICE = "0F3C9C1E-6D0B-5E1C-9C7B-7A3F0B9D2E11"
+JPEG_HEADER = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x01\x00\x01"
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -291,6 +294,20 @@ async def test_collect_is_accepted_and_fills_what_commit_lacks(running):
         messages, _ = await all_of(stub.StreamAudio(iter([commit("", session, phase=pb.REQUEST_PHASE_COMMIT)])))
         assert messages[0].text_chunk == "You said what is the time. "
         assert len(server.desk.collected) == 0
+
+
+async def test_memory_gets_ready_while_a_large_screenshot_is_decoded(running):
+    async with running(**{"backpressure.max_screenshot_bytes": 1_000_000}) as server, Stub(server.address) as stub:
+        session = str(uuid.uuid4())
+        for bytes_, expected in ((1_000, []), (LARGE_SCREENSHOT_CHARS, [(DEVICE, session, "what is this")])):
+            screenshot = base64.b64encode(JPEG_HEADER + bytes(bytes_)).decode()
+            messages, error = await all_of(
+                stub.StreamAudio(iter([commit("what is this", session, screenshot=screenshot)]))
+            )
+            assert error is None
+            assert messages[0].text_chunk == "You said what is this. "
+            assert server.script.expected == expected
+            assert len(server.script.commits[-1].screenshot.data) == len(JPEG_HEADER) + bytes_
 
 
 async def test_a_late_collect_does_not_disturb_the_running_turn(running):

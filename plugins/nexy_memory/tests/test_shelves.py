@@ -30,16 +30,36 @@ def test_nothing_known_ranks_as_nothing():
 
 
 def test_the_rows_kept_are_bounded_and_the_oldest_go():
-    shelves = Shelves(rows_max=4)
+    shelves = Shelves(rows_max=12)
     for user in "ABC":
         shelves.put(user, shelf("x", "y"), shelves.epoch)
     assert [shelves.get(user) is not None for user in "ABC"] == [False, True, True]
-    shelves.put("C", shelf(*"vwxyz"), shelves.epoch)
+    shelves.put("C", shelf(*"abcdefghi"), shelves.epoch)
     assert len(shelves) == 0
 
 
+def test_users_of_whom_nothing_is_known_are_bounded_too():
+    shelves = Shelves(rows_max=100)
+    for user in range(1000):
+        shelves.put(str(user), shelf(), shelves.epoch)
+    assert 10 <= len(shelves) <= 100
+    assert shelves.get("999") is not None
+
+
+def test_it_is_half_full_before_anything_has_to_go():
+    shelves = Shelves(rows_max=24)
+    assert not shelves.half_full()
+    shelves.put("A", shelf("x", "y"), shelves.epoch)
+    assert not shelves.half_full()
+    shelves.put("B", shelf("x", "y"), shelves.epoch)
+    assert shelves.half_full()
+    assert len(shelves) == 2
+    shelves.drop("B")
+    assert not shelves.half_full()
+
+
 def test_the_same_user_counts_once():
-    shelves = Shelves(rows_max=4)
+    shelves = Shelves(rows_max=12)
     for _ in range(5):
         shelves.put("A", shelf("x", "y"), shelves.epoch)
     shelves.put("B", shelf("x", "y"), shelves.epoch)
@@ -60,11 +80,14 @@ def test_what_was_being_read_when_something_was_forgotten_is_not_kept(forget):
 
 def test_what_nobody_asks_for_goes_in_time():
     shelves = Shelves()
-    shelves.put("A", shelf("x", read_at=10.0), shelves.epoch)
-    shelves.expire(10.0 + KEPT_SECONDS)
-    assert len(shelves) == 1
-    shelves.expire(10.1 + KEPT_SECONDS)
-    assert len(shelves) == 0
+    shelves.put("A", shelf("x", read_at=9.0), shelves.epoch)
+    shelves.put("B", shelf("x", read_at=11.0), shelves.epoch)
+    shelves.put("A", shelf("x", read_at=12.0), shelves.epoch)
+    shelves.expire(11.0 + KEPT_SECONDS)
+    assert len(shelves) == 2
+    shelves.expire(11.1 + KEPT_SECONDS)
+    assert shelves.get("A") is not None
+    assert shelves.get("B") is None
 
 
 def test_what_was_announced_serves_one_question_and_not_a_late_one():

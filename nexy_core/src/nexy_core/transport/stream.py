@@ -206,14 +206,15 @@ class StreamCall:
         turn.task.add_done_callback(lambda _: desk.release(turn))
 
     async def _run(self, live: LiveTurn, prompt: str, image: str, asked: float, output: StreamOutput) -> None:
-        shot = await self._shot(live, image)
+        shot = await self._shot(live, prompt, image)
         commit = Commit(live.turn_id, live.generation, live.hardware_id, live.session_id, prompt, shot, asked)
         await self._desk.orchestrator.turn(commit, output)
 
-    async def _shot(self, live: LiveTurn, image: str) -> Screenshot | None:
+    async def _shot(self, live: LiveTurn, prompt: str, image: str) -> Screenshot | None:
         desk = self._desk
         try:
             if len(image) > LARGE_SCREENSHOT_CHARS:
+                desk.orchestrator.expect(live.hardware_id, live.session_id, prompt)
                 return await asyncio.to_thread(requests.screenshot, image, desk.settings)
             return requests.screenshot(image, desk.settings)
         except NexyError as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from nexy_core import Fact, LiveSettings, Unavailable
@@ -10,9 +9,10 @@ from nexy_memory import embedding, memories, quoting, shelves, slots, stems
 from nexy_memory.commands import Ask, Command
 from nexy_memory.database import Database, now
 from nexy_memory.embedding import Embedder
+from nexy_memory.jobs import Reading
 from nexy_memory.ranking import Floats
 from nexy_memory.recent import estimate_tokens
-from nexy_memory.shelves import Shelf, Shelves
+from nexy_memory.shelves import ROWS_MAX, ROWS_WITH_VECTORS_MAX, Shelf, Shelves
 
 log = logging.getLogger(__name__)
 _DAY_SECONDS = 86_400.0
@@ -20,6 +20,7 @@ _EMBED_SHARE = 0.6
 """Of the time a question may wait, for its embedding; the rest is for the database."""
 _BACKFILL_ROWS = 50
 _QUESTION_CHARS_MAX = 1_000
+_WARM_USERS = 256
 _RANKED_AT_ONCE_ROWS = 1_000
 """So few are ranked in the time that a thread takes to wake."""
 
@@ -31,41 +32,53 @@ class Facts:
         self._settings = settings
         self._database = database
         self._embedder = embedder
-        self._shelves = Shelves()
+        self._shelves = Shelves(ROWS_MAX if embedder is None else ROWS_WITH_VECTORS_MAX)
+        self._warm = False
 
-    async def recall(self, user: str, text: str, command: Command) -> list[Fact]:
-        """What helps to answer ``text``, best first, within the budgets."""
+    async def recall(self, shelf: Shelf, text: str, command: Command) -> list[Fact]:
+        """What on the ``shelf`` helps to answer ``text``, best first, within the budgets."""
         text = text[:_QUESTION_CHARS_MAX]
         vector = None if command.ask is Ask.OVERVIEW else await self._question(text)
         limit = self._settings.get("memory.facts_max", int)
 
-        def choose(shelf: Shelf) -> list[str]:
-            if command.ask is Ask.OVERVIEW:
-                return shelf.newest(limit, now())
-            return shelf.ranked(text, vector, limit, now())
+        if command.ask is Ask.OVERVIEW:
+            return self._within_budget(shelf.newest(limit, now()))
+        if len(shelf.texts) <= _RANKED_AT_ONCE_ROWS:
+            return self._within_budget(shelf.ranked(text, vector, limit, now()))
+        return self._within_budget(await self._database.read(lambda _db: shelf.ranked(text, vector, limit, now())))
 
-        shelf = self._shelves.announced(user, now())
-        if shelf is not None and len(shelf.texts) <= _RANKED_AT_ONCE_ROWS:
-            return self._within_budget(choose(shelf))
-        return self._within_budget(await self._from_shelf(user, choose))
+    def reading(self, user: str) -> Reading[Shelf]:
+        """How to read what is known of ``user``."""
+        kept, epoch, semantic = self._shelves.get(user), self._shelves.epoch, self._embedder is not None
+        return Reading(
+            lambda db: shelves.fetch(db, user, kept, now(), semantic=semantic),
+            lambda shelf: self._shelves.put(user, shelf, epoch),
+        )
 
-    async def get_ready(self, user: str, text: str) -> None:
-        """Before ``text`` is asked, perhaps in these words: have the model at work on it and the rows at hand."""
+    async def warm_up(self) -> None:
+        """Once: have at hand what is known of the users who spoke last."""
+        if self._warm:
+            return
+        for user in await self._database.read(lambda db: memories.users_of_late(db, _WARM_USERS)):
+            if self._shelves.half_full():
+                break
+            if self._shelves.get(user) is None:
+                reading = self.reading(user)
+                reading.keep(await self._database.read(reading.read))
+        self._warm = True
+
+    def ask_ahead(self, text: str) -> None:
+        """``text`` may be asked, perhaps in these words: have the model at work on it."""
         if self._embedder is not None:
             self._embedder.ask_ahead(text[:_QUESTION_CHARS_MAX])
-        await self._from_shelf(user, lambda _shelf: [])
+
+    def announce(self, user: str) -> None:
+        """What was read of the user is for a question that is about to come."""
         self._shelves.announce(user)
 
-    async def _from_shelf(self, user: str, choose: Callable[[Shelf], list[str]]) -> list[str]:
-        kept, epoch = self._shelves.get(user), self._shelves.epoch
-
-        def job(db: object) -> tuple[Shelf, list[str]]:
-            shelf = shelves.fetch(db, user, kept, now(), semantic=self._embedder is not None)
-            return shelf, choose(shelf)
-
-        shelf, texts = await self._database.read(job)
-        self._shelves.put(user, shelf, epoch)
-        return texts
+    def announced(self, user: str) -> Shelf | None:
+        """What was read for this question a moment ago, once."""
+        return self._shelves.announced(user, now())
 
     async def _question(self, text: str) -> Floats | None:
         if self._embedder is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -11,6 +11,14 @@ T = TypeVar("T")
 _JOBS_PER_BREATH, _JOINED_PER_BREATH = 4, 16
 Job = Callable[[Any], T]
 """Runs against the database inside a transaction. It may run twice, so it changes nothing but the database."""
+
+
+@attrs.frozen
+class Reading(Generic[T]):
+    """A query, and who keeps what it gives; nobody does where that was dropped meanwhile."""
+
+    read: Job[T]
+    keep: Callable[[T], None]
 
 
 class JoinedJob(Protocol):

@@ -31,7 +31,7 @@ class Known(NamedTuple):
     kind: str
 
 
-Shelved = tuple[str, bytes, float | None, bytes | None]
+Shelved = tuple[str, bytes, float | None] | tuple[str, bytes, float | None, bytes | None]
 """One as it is ranked: text, stems, expires_at, embedding. Hundreds are read for a question: no class, no names."""
 
 Mark = tuple[object, ...]
@@ -42,9 +42,10 @@ _KNOWN = (
     "WHERE u.key = ? AND m.superseded_by IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) ORDER BY m.id"
 )
 _SHELVED = (
-    "SELECT m.text, m.stems, m.expires_at, CASE WHEN ? = 1 THEN m.embedding END FROM memories m "
+    "SELECT m.text, m.stems, m.expires_at{} FROM memories m "
     "JOIN users u ON m.user_id = u.id WHERE u.key = ? AND m.superseded_by IS NULL ORDER BY m.id"
 )
+_BY_WORDS, _BY_MEANING_TOO = _SHELVED.format(""), _SHELVED.format(", m.embedding")
 # An index answers it. SQLite may give the number of a deleted newest row again, but never at the same moment.
 _MARK = (
     "SELECT (SELECT COUNT(*) FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL), "
@@ -52,6 +53,16 @@ _MARK = (
     "(SELECT m.created_at FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL "
     "ORDER BY m.id DESC LIMIT 1) FROM users u WHERE u.key = ?"
 )
+_OF_LATE = (
+    "SELECT u.key FROM users u JOIN sessions s ON s.user_id = u.id "
+    "WHERE EXISTS (SELECT 1 FROM memories m WHERE m.user_id = u.id AND m.superseded_by IS NULL) "
+    "GROUP BY u.key ORDER BY MAX(s.last_at) DESC LIMIT ?"
+)
+
+
+def users_of_late(db: Any, limit: int) -> list[str]:
+    """Users of whom something is known, those who spoke last first."""
+    return [key for (key,) in run(db, _OF_LATE, limit).fetchall()]
 
 
 def known(db: Any, key: str, now: float) -> list[Known]:
@@ -68,7 +79,7 @@ def superseded(db: Any, key: str) -> list[str]:
 
 def shelved(db: Any, key: str, *, semantic: bool) -> list[Shelved]:
     """What is not superseded, oldest first; the embeddings only where they are asked for."""
-    rows: list[Shelved] = run(db, _SHELVED, int(semantic), key).fetchall()
+    rows: list[Shelved] = run(db, _BY_MEANING_TOO if semantic else _BY_WORDS, key).fetchall()
     return rows
 
 

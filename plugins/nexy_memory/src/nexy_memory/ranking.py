@@ -37,7 +37,8 @@ class WordIndex:
     def _of(self, wanted: Stems) -> npt.NDArray[np.float64]:
         """All at once: each call of numpy's takes longer than its work on some hundred facts."""
         count = len(self._norm)
-        which, place = np.nonzero(wanted[:, np.newaxis] == self._stems)
+        hits = np.flatnonzero(wanted[:, np.newaxis] == self._stems)  # nonzero takes ten times longer over two axes
+        which, place = np.divmod(hits, max(1, len(self._stems)))
         cells = np.bincount(which * count + self._owners[place], minlength=len(wanted) * count)
         frequency = cells.reshape(len(wanted), count)
         holders = np.count_nonzero(frequency, axis=1)

@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 
 from nexy_core import Exchange, Fact, LiveSettings, Recall, Unavailable
-from nexy_memory import commands, memories, rows
+from nexy_memory import commands, memories
 from nexy_memory.commands import FORGETTING, Ask, Command
 from nexy_memory.confidential import holds_secret
-from nexy_memory.consents import Consents
 from nexy_memory.database import Database, now
 from nexy_memory.facts import Facts
-from nexy_memory.forgetting import Forgetting
+from nexy_memory.known import Known, Lookup
 from nexy_memory.recent import Recent, within_budget
 
 log = logging.getLogger(__name__)
@@ -34,41 +33,36 @@ class Recalling:
         settings: LiveSettings,
         database: Database,
         recent: Recent,
-        consents: Consents,
         facts: Facts,
-        forgetting: Forgetting,
+        lookup: Lookup,
     ) -> None:
         self._settings = settings
         self._database = database
         self._recent = recent
-        self._consents = consents
         self._facts = facts
-        self._forgetting = forgetting
+        self._lookup = lookup
 
     async def recall(self, user: str, request: Recall) -> AsyncGenerator[Fact | Exchange, None]:
         """What is in process memory comes first; a late or lost database takes nothing from it."""
         if request.ahead:
             with contextlib.suppress(TimeoutError, Unavailable):  # the question will say what is amiss
                 async with asyncio.timeout_at(self._deadline()):
-                    await self._get_ready(user, request.text)
+                    if (await self._lookup.look_ahead(user)).shelf is not None:
+                        self._facts.ask_ahead(request.text)
             return
         command = commands.parse(request.text)
         if command.ask in FORGETTING:
             yield Fact("The user's request to forget is being carried out.", NOTICE)
             return
         deadline = self._deadline()
-        await self._by(deadline, self._resume(user))
+        known = await self._by(deadline, self._lookup.look(user))
         if summary := self._recent.summary(user):
             yield Fact(summary, memories.SUMMARY)
         for exchange in self._history(user, request):
             yield exchange
-        for fact in await self._by(deadline, self._facts_and_notices(user, request.text, command)) or ():
-            yield fact
-
-    async def _get_ready(self, user: str, text: str) -> None:
-        await self._resume(user)
-        if await self._consents.given(user) and not self._forgetting.pending(user):
-            await self._facts.get_ready(user, text)
+        if known is not None:
+            for fact in await self._by(deadline, self._facts_and_notices(known, request.text, command)) or ():
+                yield fact
 
     def _deadline(self) -> float:
         """Now, where the database still owes an answer to an earlier question: one turn waits for it, not each."""
@@ -95,22 +89,9 @@ class Recalling:
         tokens_max = self._settings.get("memory.history_tokens", int)
         return within_budget(turns, turns_max=turns_max, tokens_max=tokens_max)
 
-    async def _resume(self, user: str) -> None:
-        """After a restart the conversation is read back, once, where it was allowed on disk."""
-        if self._recent.knows(user):
-            return
-        since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
-        stored = await self._database.read(lambda db: rows.last_turns(db, user, since=since, limit=limit))
-        self._recent.visit(user, now())
-        for turn in stored:
-            self._recent.add(user, turn)
-
-    async def _facts_and_notices(self, user: str, text: str, command: Command) -> list[Fact]:
-        consent = await self._consents.given(user)
-        if command.ask is Ask.REMEMBER and not consent:
+    async def _facts_and_notices(self, known: Known, text: str, command: Command) -> list[Fact]:
+        if command.ask is Ask.REMEMBER and not known.consent:
             return [Fact(_NO_CONSENT, NOTICE)]
         if command.ask is Ask.REMEMBER and holds_secret(command.text):
             return [Fact(_NO_SECRETS, NOTICE)]
-        if not consent or self._forgetting.pending(user) or not self._settings.get("memory.facts_max", int):
-            return []
-        return await self._facts.recall(user, text, command)
+        return await self._facts.recall(known.shelf, text, command) if known.shelf is not None else []

@@ -30,6 +30,7 @@ from nexy_memory.engines import sqlite_path
 from nexy_memory.facts import Facts
 from nexy_memory.forgetting import Forgetting
 from nexy_memory.housekeeping import Housekeeping
+from nexy_memory.known import Lookup
 from nexy_memory.model import BackgroundModel
 from nexy_memory.parked import Parked
 from nexy_memory.recalling import Recalling
@@ -60,7 +61,8 @@ class Recollection:
         self._forgetting = Forgetting(
             database, self._recent, self._consents, self._parked, self._facts, self._housekeeping
         )
-        self._recalling = Recalling(settings, database, self._recent, self._consents, self._facts, self._forgetting)
+        lookup = Lookup(settings, database, self._recent, self._consents, self._facts, self._forgetting)
+        self._recalling = Recalling(settings, database, self._recent, self._facts, lookup)
         self._digest = self._make_digest()
         self._key_of: Callable[[str], str] = partial(keys.user_key, b"")
 
@@ -196,6 +198,7 @@ class Recollection:
     async def _tick(self) -> None:
         await self._parked.flush()
         await self._forgetting.follow()
+        await self._facts.warm_up()
         await self._facts.backfill()
         self._facts.expire()
         self._recent.expire(now())

@@ -7,7 +7,7 @@ import attrs
 from peewee import fn
 
 from nexy_core import Exchange
-from nexy_memory.models import Session, Turn, Usage, User
+from nexy_memory.models import Usage, User
 from nexy_memory.recent import Remembered, storable
 
 SOURCE_CHARS_MAX, MODEL_CHARS_MAX, ID_CHARS_MAX = 64, 128, 128
@@ -39,6 +39,14 @@ _ADD_USAGE = (
 )
 
 
+_CONSENT = "SELECT consent FROM users WHERE key = ?"
+_LAST_TURNS = (
+    "SELECT t.prompt, t.answer, t.cut, s.session_id, t.turn_id, t.generation, t.at FROM turns t "
+    "JOIN sessions s ON t.session_id = s.id JOIN users u ON t.user_id = u.id WHERE u.key = ? AND t.at >= ? "
+    "ORDER BY t.at DESC, t.id DESC LIMIT ?"
+)
+
+
 def run(db: Any, sql: str, *values: object) -> Any:
     """Execute ``sql``, whose parameters are question marks; returns the cursor."""
     return db.execute_sql(sql.replace("?", db.param), values)
@@ -61,9 +69,8 @@ def set_consent(db: Any, key: str, consent: bool, now: float) -> None:
 
 def consent(db: Any, key: str) -> bool | None:
     """What the user said; ``None``: nothing yet."""
-    for (value,) in User.select(User.consent).where(User.key == key).tuples().execute(db):
-        return None if value is None else bool(value)
-    return None
+    found = run(db, _CONSENT, key).fetchone()
+    return None if found is None or found[0] is None else bool(found[0])
 
 
 @attrs.frozen
@@ -108,16 +115,7 @@ def _id(text: str) -> str:
 
 def last_turns(db: Any, key: str, *, since: float, limit: int) -> list[Remembered]:
     """The user's newest turns, oldest first."""
-    query = (
-        Turn.select(Turn.prompt, Turn.answer, Turn.cut, Session.session_id, Turn.turn_id, Turn.generation, Turn.at)
-        .join(Session, on=(Turn.session == Session.id))
-        .join(User, on=(Turn.user == User.id))
-        .where((User.key == key) & (Turn.at >= since))
-        .order_by(Turn.at.desc(), Turn.id.desc())
-        .limit(limit)
-        .tuples()
-    )
-    rows = list(query.execute(db))
+    rows = run(db, _LAST_TURNS, key, since, limit).fetchall()
     return [Remembered(Exchange(prompt, answer, bool(cut)), *rest) for prompt, answer, cut, *rest in reversed(rows)]
 
 

@@ -11,10 +11,14 @@ from nexy_memory import embedding, memories, ranking, stems
 from nexy_memory.memories import Mark
 from nexy_memory.ranking import Floats, WordIndex
 
-ROWS_MAX = 16_384
-"""About 32 MB with embeddings."""
-KEPT_SECONDS = 600.0
-"""A conversation's next question mostly comes within it; the table is asked whether it is still true."""
+ROWS_MAX = 65_536
+"""About 16 MB."""
+ROWS_WITH_VECTORS_MAX = 16_384
+"""About 32 MB."""
+_OWN_ROWS = 4
+"""What a shelf itself takes, in rows."""
+KEPT_SECONDS = 86_400.0
+"""People come back within a day; the table is asked whether it is still true."""
 FRESH_SECONDS = 2.0
 """How long what was read for a question that was announced is not read again for the question itself."""
 _NEVER = float("inf")
@@ -43,12 +47,11 @@ class Shelf:
         """Those that help most with ``question``, best first."""
         if not self.texts:
             return []
-        scores = [self.words.bm25(stems.stems(question))]
+        scores = self.words.bm25(stems.stems(question))
         if vector is not None and len(self.vectors):
-            scores.append(ranking.nearness(vector, self.vectors))
-        fused = ranking.fuse(*scores)
-        fused[self.expires_at <= now] = 0
-        return [self.texts[index] for index in ranking.best(fused, limit)]
+            scores = ranking.fuse(scores, ranking.nearness(vector, self.vectors))
+        scores[self.expires_at <= now] = 0
+        return [self.texts[index] for index in ranking.best(scores, limit)]
 
 
 def fetch(db: Any, user: str, kept: Shelf | None, now: float, *, semantic: bool) -> Shelf:
@@ -57,15 +60,21 @@ def fetch(db: Any, user: str, kept: Shelf | None, now: float, *, semantic: bool)
     if kept is not None and kept.mark == mark:
         return attrs.evolve(kept, read_at=now)
     rows = memories.shelved(db, user, semantic=semantic)
-    texts, packed, ends, vectors = zip(*rows, strict=True) if rows else ((), (), (), ())
+    texts, packed, ends, *vectors = zip(*rows, strict=True) if rows else ((), (), ())
     return Shelf(
         mark=mark,
         read_at=now,
         texts=texts,
-        expires_at=np.array([_NEVER if end is None else end for end in ends], dtype=np.float64),
+        expires_at=_ends(ends),
         words=WordIndex(*stems.unpack(packed)),
-        vectors=embedding.unpack(vectors if semantic else ()),
+        vectors=embedding.unpack(vectors[0] if vectors else ()),
     )
+
+
+def _ends(given: tuple[float | None, ...]) -> npt.NDArray[np.float64]:
+    if given.count(None) == len(given):  # mostly
+        return np.full(len(given), _NEVER)
+    return np.array([_NEVER if end is None else end for end in given], dtype=np.float64)
 
 
 @attrs.define
@@ -102,9 +111,13 @@ class Shelves:
             return
         self._take(user)
         self._by_user[user] = shelf
-        self._rows += len(shelf.texts)
+        self._rows += _rows(shelf)
         while self._rows > self.rows_max:
             self._take(next(iter(self._by_user)))
+
+    def half_full(self) -> bool:
+        """Whether what is read on suspicion would soon drive out what was asked for."""
+        return self._rows * 2 >= self.rows_max
 
     def drop(self, user: str) -> None:
         """Something of the user is new or forgotten."""
@@ -119,14 +132,21 @@ class Shelves:
         self._rows = 0
 
     def expire(self, now: float) -> None:
-        """Drop what was read ``KEPT_SECONDS`` ago."""
-        for user in [user for user, shelf in self._by_user.items() if shelf.read_at + KEPT_SECONDS < now]:
+        """Drop what was read ``KEPT_SECONDS`` ago. The oldest come first, so it stops at the first that is not."""
+        while self._by_user:
+            user, shelf = next(iter(self._by_user.items()))
+            if shelf.read_at + KEPT_SECONDS >= now:
+                return
             self._take(user)
 
     def _take(self, user: str) -> None:
         self._announced.discard(user)
         if (shelf := self._by_user.pop(user, None)) is not None:
-            self._rows -= len(shelf.texts)
+            self._rows -= _rows(shelf)
 
     def __len__(self) -> int:
         return len(self._by_user)
+
+
+def _rows(shelf: Shelf) -> int:
+    return len(shelf.texts) + _OWN_ROWS
