@@ -12,7 +12,7 @@ from nexy_memory.commands import FORGETTING, Ask, Command
 from nexy_memory.confidential import holds_secret
 from nexy_memory.database import Database, now
 from nexy_memory.facts import Facts
-from nexy_memory.known import Known, Lookup
+from nexy_memory.lookup import Found, Lookup
 from nexy_memory.recent import Recent, within_budget
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ class Recalling:
             yield Fact("The user's request to forget is being carried out.", NOTICE)
             return
         deadline = self._deadline()
-        known = await self._by(deadline, self._lookup.look(user))
+        found = await self._by(deadline, self._lookup.look(user))
         if summary := self._recent.summary(user):
             yield Fact(summary, memories.SUMMARY)
         for exchange in self._history(user, request):
             yield exchange
-        if known is not None:
-            for fact in await self._by(deadline, self._facts_and_notices(known, request.text, command)) or ():
+        if found is not None:
+            for fact in await self._by(deadline, self._facts_and_notices(found, request.text, command)) or ():
                 yield fact
 
     def _deadline(self) -> float:
@@ -89,9 +89,9 @@ class Recalling:
         tokens_max = self._settings.get("memory.history_tokens", int)
         return within_budget(turns, turns_max=turns_max, tokens_max=tokens_max)
 
-    async def _facts_and_notices(self, known: Known, text: str, command: Command) -> list[Fact]:
-        if command.ask is Ask.REMEMBER and not known.consent:
+    async def _facts_and_notices(self, found: Found, text: str, command: Command) -> list[Fact]:
+        if command.ask is Ask.REMEMBER and not found.consent:
             return [Fact(_NO_CONSENT, NOTICE)]
         if command.ask is Ask.REMEMBER and holds_secret(command.text):
             return [Fact(_NO_SECRETS, NOTICE)]
-        return await self._facts.recall(known.shelf, text, command) if known.shelf is not None else []
+        return await self._facts.recall(found.shelf, text, command) if found.shelf is not None else []

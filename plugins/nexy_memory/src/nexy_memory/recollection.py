@@ -30,7 +30,7 @@ from nexy_memory.engines import sqlite_path
 from nexy_memory.facts import Facts
 from nexy_memory.forgetting import Forgetting
 from nexy_memory.housekeeping import Housekeeping
-from nexy_memory.known import Lookup
+from nexy_memory.lookup import Lookup
 from nexy_memory.model import BackgroundModel
 from nexy_memory.parked import Parked
 from nexy_memory.recalling import Recalling

@@ -16,7 +16,7 @@ from nexy_memory.shelves import Shelf
 
 
 @attrs.frozen
-class Known:
+class Found:
     """Whether the user may be remembered, and what was; ``shelf`` is ``None`` where nothing may be recalled."""
 
     consent: bool
@@ -43,19 +43,19 @@ class Lookup:
         self._forgetting = forgetting
         self._coming: dict[str, asyncio.Event] = {}
 
-    async def look_ahead(self, user: str) -> Known:
+    async def look_ahead(self, user: str) -> Found:
         """Have at hand what a question will need; one that comes meanwhile waits for it. Raises ``Unavailable``."""
         self._coming[user] = coming = asyncio.Event()
         try:
-            known = await self._look(user, None)
+            found = await self._look(user, None)
             self._facts.announce(user)
-            return known
+            return found
         finally:
             coming.set()
             if self._coming.get(user) is coming:
                 del self._coming[user]
 
-    async def look(self, user: str) -> Known:
+    async def look(self, user: str) -> Found:
         """What is known of ``user``; after a restart the conversation comes back too, where it was allowed on disk.
 
         Raises ``Unavailable``.
@@ -64,11 +64,11 @@ class Lookup:
             await coming.wait()
         return await self._look(user, self._facts.announced(user))
 
-    async def _look(self, user: str, shelf: Shelf | None) -> Known:
+    async def _look(self, user: str, shelf: Shelf | None) -> Found:
         answer = self._consents.at_hand(user)
         if answer is None or not self._recent.knows(user) or (shelf is None and self._may_recall(user, answer)):
             answer, shelf = await self._read(user, answer, shelf)
-        return Known(self._consents.allow(answer), shelf if self._may_recall(user, answer) else None)
+        return Found(self._consents.allow(answer), shelf if self._may_recall(user, answer) else None)
 
     def _may_recall(self, user: str, answer: Answer) -> bool:
         wanted = bool(self._settings.get("memory.facts_max", int))
@@ -84,12 +84,12 @@ class Lookup:
             word = answer or said.read(db)
             return turns, word, shelved.read(db) if shelf is None and self._may_recall(user, word) else shelf
 
-        turns, word, found = await self._database.read(job)
+        turns, word, shelf = await self._database.read(job)
         if not self._recent.knows(user) or self._recent.turns(user, now=now()):  # else it was forgotten meanwhile
             self._recent.visit(user, now())
             for turn in turns:
                 self._recent.add(user, turn)
         said.keep(word)
-        if found is not None:
-            shelved.keep(found)
-        return word, found
+        if shelf is not None:
+            shelved.keep(shelf)
+        return word, shelf
