@@ -120,13 +120,13 @@ def settle_context(ctx: Mapping[str, object]) -> Mapping[str, object] | str:
     """
     if _UNCHANGING.issuperset(map(type, ctx.values())):
         return ctx
-    if all(type(value) in _UNCHANGING or _is_of_numbers(value) for value in ctx.values()):
-        return {key: dict(value) if isinstance(value, dict) else value for key, value in ctx.items()}
-    return _encode_context(ctx)
+    tables = {key: _copied(value) for key, value in ctx.items() if type(value) not in _UNCHANGING}
+    return _encode_context(ctx) if None in tables.values() else {**ctx, **tables}
 
 
-def _is_of_numbers(value: object) -> bool:
-    return type(value) is dict and _NUMBERS.issuperset(map(type, value.values()))
+def _copied(value: object) -> dict[Any, Any] | None:
+    """A copy of a table of numbers; ``None`` for anything else."""
+    return dict(value) if type(value) is dict and _NUMBERS.issuperset(map(type, value.values())) else None
 
 
 def _encode_context(ctx: Mapping[str, object]) -> str:
