@@ -6,8 +6,9 @@ import threading
 import pytest
 from nexy_memory import memories, shelves
 from nexy_memory.housekeeping import Housekeeping
+from nexy_memory.models import Memory
 
-from nexy_core import Exchange, Fact, Recall
+from nexy_core import Exchange, Fact, Forget, Recall
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 AHEAD = Recall("A", "s1", "what is my", ahead=True)
@@ -94,6 +95,20 @@ async def test_a_question_that_comes_while_memory_gets_ready_hears_what_was_forg
         assert gate.passed == 2
 
 
+async def test_what_another_process_erased_while_it_was_read_does_not_come_back(start, monkeypatch):
+    async with start(memory__consent=True) as server:
+        await server.say("I live in Valparaiso")
+    async with start(memory__consent=True) as server, start(memory__consent=True) as other:
+        gate = Gate(monkeypatch)
+        question = asyncio.create_task(server.recall("where do I live"))
+        await asyncio.to_thread(gate.reached.wait, LIMIT_SECONDS)
+        await other.ask(Forget("A"))
+        await server.memory._work._forgetting.follow()
+        gate.open.set()
+        assert await question == []
+        assert await server.recall() == []
+
+
 async def test_a_look_ahead_that_fails_leaves_the_question_to_itself(start, monkeypatch):
     async with start(memory__consent=True) as server:
         await server.say("Remember that my cat is called Bob")
@@ -123,6 +138,18 @@ async def test_after_a_restart_those_who_spoke_last_are_at_hand(start, reads):
         for device in "ABCD":
             assert await server.facts("what is my cat called", device=device) == [f"my cat is called {device * 2}"]
         assert reads == []
+
+
+async def test_a_damaged_row_takes_nothing_from_the_others(start):
+    async with start(memory__consent=True) as server:
+        await server.say("Remember that my cat is called Bob")
+        await server.say("Remember that my dog is called Rex")
+        database = server.memory._work._database
+        damage = Memory.update(stems=b"abc").where(Memory.text == "my cat is called Bob")
+        await database.write(damage.execute)
+        server.memory._work._facts._shelves.clear()
+        await server.memory._work._facts.warm_up()
+        assert await server.facts("what is my dog called") == ["my dog is called Rex"]
 
 
 async def test_what_is_read_on_suspicion_takes_half_of_the_room(start, reads):

@@ -105,7 +105,7 @@ class Database:
     # --- use ------------------------------------------------------------------------------------
 
     async def read(self, job: Job[T]) -> T:
-        """Run ``job`` on a reader."""
+        """Run ``job`` on a reader. Raises ``NexyError`` whatever it raised."""
         if self._pool is None:
             raise Unavailable("The database is closed.", reason=failures.CLOSED)
         reading = self._pool.submit(self._guarded, job)
@@ -125,8 +125,9 @@ class Database:
     def _guarded(self, job: Job[T]) -> T:
         try:
             return job(self.engine.db)
-        except (peewee.PeeweeException, OSError) as error:
-            self.engine.db.close()
+        except Exception as error:
+            if isinstance(error, peewee.PeeweeException | OSError):
+                self.engine.db.close()
             raise failures.translate(error) from error
 
     async def write(self, job: AnyJob, settled: Callable[[Any], None] | None = None) -> Any:

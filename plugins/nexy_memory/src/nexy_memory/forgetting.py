@@ -67,7 +67,8 @@ class Forgetting:
         erased: Erased = await self._parked.write_last(user, lambda db: _erase(db, user, command, turn_ids))
         self._pending.discard(user)
         self._consents.drop(user)
-        self._own.add(erased.log_id)
+        if erased.log_id > self._seen:
+            self._own.add(erased.log_id)
         await self._clean_files()
         return erased.memories + len(set(erased.turn_ids) | set(turn_ids))
 

@@ -75,7 +75,7 @@ class Lookup:
         return wanted and self._consents.allow(answer) and not self._forgetting.pending(user)
 
     async def _read(self, user: str, answer: Answer | None, shelf: Shelf | None) -> tuple[Answer, Shelf | None]:
-        resumed = self._recent.knows(user)
+        resumed, epoch = self._recent.knows(user), self._recent.epoch
         since, limit = now() - self._recent.ttl_seconds, self._recent.turns_max
         shelved, said = self._facts.reading(user), self._consents.reading(user)
 
@@ -85,7 +85,7 @@ class Lookup:
             return turns, word, shelved.read(db) if shelf is None and self._may_recall(user, word) else shelf
 
         turns, word, shelf = await self._database.read(job)
-        if not self._recent.knows(user) or self._recent.turns(user, now=now()):  # else it was forgotten meanwhile
+        if epoch == self._recent.epoch:
             self._recent.visit(user, now())
             for turn in turns:
                 self._recent.add(user, turn)

@@ -44,6 +44,8 @@ class Recent:
     conversations_max: int
     turns_max: int
     ttl_seconds: float
+    epoch: int = 0
+    """Grows when something is forgotten: what was read before may hold it."""
     _by_key: OrderedDict[str, _Conversation] = attrs.field(factory=OrderedDict, init=False)
 
     def add(self, key: str, turn: Remembered) -> None:
@@ -81,6 +83,7 @@ class Recent:
 
     def keep(self, key: str, turn_ids: Iterable[str]) -> int:
         """Drop every turn of ``key`` that is not among ``turn_ids``; returns how many went."""
+        self.epoch += 1
         conversation = self._by_key.get(key)
         if conversation is None:
             return 0
@@ -116,6 +119,7 @@ class Recent:
 
     def forget(self, key: str) -> int:
         """Drop the conversation; returns how many turns went."""
+        self.epoch += 1
         conversation = self._by_key.pop(key, None)
         return len(conversation.turns) if conversation else 0
 

@@ -61,6 +61,8 @@ def pack(values: Stems) -> bytes:
 
 
 def unpack(rows: Sequence[bytes]) -> tuple[Stems, npt.NDArray[np.intp]]:
-    """From the rows: all stems in a row, and how many each has."""
-    lengths = np.fromiter(map(len, rows), dtype=np.intp, count=len(rows)) // _BYTES_EACH
-    return np.frombuffer(b"".join(rows), dtype="<u4"), lengths
+    """From the rows: all stems in a row, and how many each has. A damaged row has none."""
+    sizes = np.fromiter(map(len, rows), dtype=np.intp, count=len(rows))
+    if (sizes % _BYTES_EACH).any():
+        return unpack([row if len(row) % _BYTES_EACH == 0 else b"" for row in rows])
+    return np.frombuffer(b"".join(rows), dtype="<u4"), sizes // _BYTES_EACH
