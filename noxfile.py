@@ -33,9 +33,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types of every member's source and of the tools, strictly (mypy)."""
+    """Types of every member's source, the benchmarks and the tools, strictly (mypy)."""
     tools = sorted(str(path) for path in (ROOT / ".ci").glob("*.py"))
-    session.run("mypy", *SOURCES, "noxfile.py", *tools)
+    session.run("mypy", *SOURCES, "benchmarks", "noxfile.py", *tools)
 
 
 @nox.session

@@ -42,7 +42,9 @@ def message(kind: str, size: int) -> pb.StreamResponse:
     if kind == "audio_chunk":
         sound = pb.AudioChunk(audio_data=b"\1" * size, dtype="int16", shape=[size // 2], sample_rate=48_000, channels=1)
         return pb.StreamResponse(audio_chunk=sound)
-    return pb.StreamResponse(**{kind: "x" * size})
+    response = pb.StreamResponse()
+    setattr(response, kind, "x" * size)
+    return response
 
 
 class Bare(pb_grpc.StreamingServiceServicer):
@@ -63,7 +65,7 @@ class Bare(pb_grpc.StreamingServiceServicer):
 
 async def serve() -> None:
     server = grpc.aio.server(options=OPTIONS)
-    pb_grpc.add_StreamingServiceServicer_to_server(Bare(), server)
+    pb_grpc.add_StreamingServiceServicer_to_server(Bare(), server)  # type: ignore[abstract]  # one call is all
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     await server.start()
     await server.wait_for_termination()

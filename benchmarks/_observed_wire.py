@@ -23,10 +23,10 @@ from nexy_core.observation import Observation
 from nexy_core.ports import Commit, TurnOutput
 from nexy_core.sessions import CollectBuffers, LiveTurns
 from nexy_core.trace import TraceRing, TurnTrace
+from nexy_core.transport.desk import Desk
 from nexy_core.transport.interceptors import Failures, LoggingInterceptor
 from nexy_core.transport.options import server_options
 from nexy_core.transport.service import Service
-from nexy_core.transport.stream import Desk
 
 from benchmarks._our_wire import LIMITS, Script
 

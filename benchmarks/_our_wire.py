@@ -43,6 +43,9 @@ class Script:
     def speech_backlog_seconds(self) -> float:
         return 0.0
 
+    def expect(self, hardware_id: str, session_id: str, text: str) -> None:
+        """Nothing to get ready."""
+
     async def turn(self, commit: Commit, output: TurnOutput) -> None:
         for kind, size, count, *pace in json.loads(commit.prompt):
             text, audio = "x" * size, b"\1" * size

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Self
+from typing import Self
 
 import uvloop
 from nexy_tts.options import SETTINGS
@@ -73,7 +73,7 @@ class Synthesis:
         rate = self._piper.config.sample_rate
 
         def speak(_: int) -> float:
-            return sum(session.run(None, feed)[0].size for feed in feeds) / rate
+            return float(sum(session.run(None, feed)[0].size for feed in feeds) / rate)
 
         def all_at_once() -> float:
             with ThreadPoolExecutor(callers) as pool:
@@ -103,5 +103,5 @@ class Synthesis:
 
 def _cpu_ms_per_second(speak: Callable[[], float]) -> float:
     before = time.process_time()
-    seconds: Any = speak()
+    seconds = speak()
     return (time.process_time() - before) * MS / seconds

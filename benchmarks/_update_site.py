@@ -7,6 +7,7 @@ the loop has it). Both print their port.
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -21,7 +22,7 @@ FEED = "feed.xml"
 
 def settings(folder: Path, **changes: object) -> LiveSettings:
     """The plugin's defaults, on a free port, with a rate limit that is never reached."""
-    values = {setting.key: setting.default for setting in SETTINGS}
+    values: dict[str, Any] = {setting.key: setting.default for setting in SETTINGS}
     values |= {"update.host": "127.0.0.1", "update.port": 0, "storage.data_dir": str(folder)}
     values |= {"update.max_requests_per_minute": 1_000_000_000, "update.title": "Nexy"}
     values |= {f"update.{key}": value for key, value in changes.items()}

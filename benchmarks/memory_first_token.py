@@ -23,7 +23,8 @@ QUESTION = "which garden tea does my sister like in winter"
 
 
 async def nothing() -> AsyncIterator[Any]:
-    for event in ():
+    nobody: tuple[Any, ...] = ()
+    for event in nobody:
         yield event
 
 

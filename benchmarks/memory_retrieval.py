@@ -3,6 +3,7 @@
 import asyncio
 import runpy
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,11 @@ def comparisons() -> Iterator[Comparison]:
             ours = found["both", asked, told]
             for way, name in (("words", "stems alone"), ("meaning", "embedding alone")):
                 other = found[way, asked, told]
-                baseline = (lambda value=other: value) if other else None
                 yield Comparison(
                     f"{asked} asks for {told}",
                     unit,
-                    lambda value=ours: value,
-                    baseline,
+                    partial(float, ours),
+                    partial(float, other) if other else None,
                     f"{name}: {other}",
                     1,
                     at_least=0.9,
