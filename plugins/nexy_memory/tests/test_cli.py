@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import sqlite3
 
@@ -11,7 +12,12 @@ from nexy_core import ConfigError
 
 @pytest.fixture
 def nexy(tmp_path, make_settings):
-    settings = make_settings(storage__data_dir=str(tmp_path / "data"), memory__semantic="off", memory__consent=True)
+    settings = make_settings(
+        storage__data_dir=str(tmp_path / "data"),
+        storage__write_timeout_seconds=0.5,
+        memory__semantic="off",
+        memory__consent=True,
+    )
 
     def nexy(*words, **more):
         return CliRunner().invoke(memory, words, obj=lambda: settings, catch_exceptions=False, **more)
@@ -49,6 +55,20 @@ def test_list_stats_and_forget(nexy, tmp_path):
     assert nexy("forget", "--hardware-id", "A", "--yes").output.startswith("2 memories and turns erased")
     assert not on_disk(tmp_path / "data", "Bartholomew")
     assert nexy("forget", "--yes").exit_code == 2
+
+
+@pytest.mark.usefixtures("filled")
+def test_forget_says_when_the_bytes_are_still_there(nexy, tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "nexy.sqlite", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM memories").fetchone()
+        result = nexy("forget", "--hardware-id", "A", "--yes")
+        assert (result.exit_code, result.stdout.split(" and")[0]) == (1, "2 memories")
+        assert "run this again" in result.stderr
+        assert on_disk(tmp_path / "data", "Bartholomew")
+        reader.execute("ROLLBACK")
+        assert nexy("forget", "--hardware-id", "A", "--yes").exit_code == 0
+        assert not on_disk(tmp_path / "data", "Bartholomew")
 
 
 @pytest.mark.usefixtures("filled")
@@ -92,7 +112,20 @@ def test_an_export_holds_what_was_superseded_and_when_something_was_erased(nexy,
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "memories": [1], "turns": [], "consent": null}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": 1, "memories": [1], "turns": [], "consent": null}',
+        '{"format": 1, "memories": [{"text": "x", "kind": "order"}], "turns": [], "consent": null}',
+        *(
+            f'{{"format": 1, "memories": [], "consent": null, "turns": [{{"prompt": "", "answer": "", "cut": false, '
+            f'"session_id": "", "turn_id": "", "generation": {generation}, "at": {at}}}]}}'
+            for generation, at in ((10**30, 1), (-1, 1), (1, "NaN"), (1, "1e999"), ("Infinity", 1), ("[]", 1))
+        ),
+    ],
 )
 @pytest.mark.usefixtures("filled")
 def test_a_bad_export_is_refused(nexy, tmp_path, text):

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from nexy_memory import erase
 
-from nexy_core import Degraded, Exchange, Health, QueryUsage, Stored, StoreUsage, Unavailable, UsageTotals
+from nexy_core import Degraded, Exchange, Forget, Health, QueryUsage, Stored, StoreUsage, Unavailable, UsageTotals
 
 WRITER = Path(__file__).parent / "crash_writer.py"
 USAGE = StoreUsage("A", "s", "cli", "m", 1, 1)
@@ -269,6 +270,22 @@ async def test_an_erasure_made_good_later_cleans_the_files_too(start, tmp_path, 
             await server.say("Forget everything")
         assert traces("Bartholomew")
         await until(lambda: not traces("Bartholomew"))
+
+
+async def test_what_was_erased_before_a_kill_leaves_the_files_at_the_next_start(start, tmp_path):
+    files, left = tmp_path / "files", tmp_path / "left"
+    async with start(memory__consent=True, storage__data_dir=str(files)) as server:
+        await server.say("Remember that my cat is called Bartholomew")
+        work = server.memory._work
+        await work._database.write(lambda db: erase.everything(db, work._user(Forget("A")), 0.0))
+        shutil.copytree(files, left)  # as a kill leaves them before they are cleaned
+
+    def holding():
+        return [path.name for path in left.iterdir() if b"Bartholomew" in path.read_bytes()]
+
+    assert holding()
+    async with start(memory__consent=True, storage__data_dir=str(left)):
+        assert not holding()
 
 
 async def test_what_is_under_way_when_it_is_forgotten_is_not_written_after_it(start, tmp_path):

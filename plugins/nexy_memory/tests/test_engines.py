@@ -155,3 +155,15 @@ async def test_a_server_that_is_not_there_is_a_clear_error(start):
             pass
     assert raised.value.reason == "store_unreachable"
     assert "127.0.0.1" not in raised.value.message
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_a_vacuum_that_has_to_wait_is_left_to_the_server(start, storage):
+    psycopg = pytest.importorskip("psycopg")
+    async with start(memory__consent=True, storage__write_timeout_seconds=0.1) as server:
+        await server.say("Remember that my cat is called Bob")
+        with psycopg.connect(storage["storage__url"]) as other:
+            other.execute("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
+            await server.say("Forget everything")
+            assert not server.memory._work._housekeeping.scrub_due
+        assert await server.rows("SELECT count(*) FROM memories") == [(0,)]

@@ -2,24 +2,27 @@
 
 import contextlib
 import hashlib
+import math
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import attrs
 from peewee import fn
 
-from nexy_core import ConfigError, Exchange, LiveSettings
+from nexy_core import ConfigError, Exchange, LiveSettings, Unavailable
 from nexy_memory import erase, keys, memories, rows
-from nexy_memory.confidential import holds_secret, redact
+from nexy_memory.confidential import holds_secret
 from nexy_memory.database import Database, now
 from nexy_memory.engines import sqlite_path
 from nexy_memory.facts import Facts
 from nexy_memory.models import Erasure, Memory, Session, Turn, Usage, User
-from nexy_memory.recent import Remembered
+from nexy_memory.recent import Remembered, kept
 from nexy_memory.shared import Shared
 
 FORMAT = 1
 _ALL_TURNS = 1_000_000
+_GENERATION_MAX = 2**63 - 1
+_SHOWN_CHARS = 40
 
 
 @attrs.define(eq=False)
@@ -76,10 +79,10 @@ class Admin:
         if data.get("format") != FORMAT:
             raise ConfigError(f"this is no export of format {FORMAT}")
         try:
-            said = [(str(each["text"]), str(each["kind"])) for each in data["memories"]]
+            said = [_memory(each) for each in data["memories"]]
             turns = [_turn(each) for each in data["turns"]]
             consent = data["consent"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"the export is incomplete: {error}") from error
         facts = Facts(self.settings, self.database, None)
         prepared = [
@@ -99,14 +102,16 @@ class Admin:
         await self.database.write(job)
         return len(news) + len(turns)
 
-    async def forget(self, key: str, text: str) -> int:
-        """Erase a user, or what says ``text``; returns how many memories and turns went."""
+    async def forget(self, key: str, text: str) -> tuple[int, bool]:
+        """Erase a user, or what says ``text``; returns how many memories and turns went, and whether the bytes did."""
         at = now()
         erased: erase.Erased = await self.database.write(
             lambda db: erase.matching(db, key, text, at) if text else erase.everything(db, key, at)
         )
-        await self.database.scrub()
-        return erased.count
+        try:
+            return erased.count, await self.database.scrub()
+        except Unavailable:
+            return erased.count, False
 
     async def stats(self) -> dict[str, int]:
         """Counts of everything."""
@@ -128,10 +133,18 @@ class Admin:
 
 
 def _turn(each: Mapping[str, Any]) -> Remembered:
-    exchange = Exchange(redact(str(each["prompt"])), redact(str(each["answer"])), bool(each["cut"]))
-    return Remembered(
-        exchange, str(each["session_id"]), str(each["turn_id"]), int(each["generation"]), float(each["at"])
-    )
+    exchange = Exchange(kept(str(each["prompt"])), kept(str(each["answer"])), bool(each["cut"]))
+    generation, at = int(each["generation"]), float(each["at"])
+    if not 0 <= generation <= _GENERATION_MAX or not math.isfinite(at):
+        raise ValueError("a turn has no sound generation or time")
+    return Remembered(exchange, str(each["session_id"]), str(each["turn_id"]), generation, at)
+
+
+def _memory(each: Mapping[str, Any]) -> tuple[str, str]:
+    text, kind = str(each["text"]), str(each["kind"])
+    if kind not in {memories.FACT, memories.EXTRACTED}:
+        raise ValueError(f"{kind[:_SHOWN_CHARS]!r} is no kind of memory")
+    return text, kind
 
 
 def _own(db: Any, key: str, turn: Remembered) -> Remembered:

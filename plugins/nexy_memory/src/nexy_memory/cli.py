@@ -121,8 +121,11 @@ def import_(context: click.Context, file: Path, hardware_id: str, user: str) -> 
 @click.pass_context
 def forget(context: click.Context, hardware_id: str, user: str, text: str) -> None:
     """Erase what is kept about a user, from the files too."""
-    count = with_admin(context, lambda opened: opened.forget(_key(opened, hardware_id, user), text))
+    count, clean = with_admin(context, lambda opened: opened.forget(_key(opened, hardware_id, user), text))
     click.echo(f"{count} memories and turns erased; backups made before still hold them")
+    if not clean:
+        click.echo("their bytes are still in the files, which another process reads: run this again", err=True)
+        context.exit(1)
 
 
 @memory.command()
