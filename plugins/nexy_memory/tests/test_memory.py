@@ -36,6 +36,21 @@ async def test_consent_by_voice_and_its_withdrawal(start):
         assert await server.rows("SELECT count(*) FROM memories") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "what_becomes_of_it"),
+    [
+        ("You may remember me", "it is being written down"),
+        ("Remember that I like tea", "is being stored"),
+        ("Forget everything", "is being carried out"),
+    ],
+)
+async def test_the_model_is_told_what_becomes_of_a_request(start, prompt, what_becomes_of_it):
+    async with start(memory__consent=True) as server:
+        [notice] = await server.recall(prompt)
+        assert notice.kind == NOTICE
+        assert what_becomes_of_it in notice.text
+
+
 async def test_with_consent_the_conversation_survives_a_restart(start):
     async with start(memory__consent=True) as server:
         await server.say("Tell me a story", "Once upon", turn="1", cut=True)

@@ -23,6 +23,10 @@ _NO_CONSENT = (
     "They can turn it on by saying: you may remember me."
 )
 _NO_SECRETS = "Passwords, card numbers and keys are never stored."
+_UNDER_WAY = {
+    Ask.REMEMBER: "What the user asks to be remembered is being stored.",
+    Ask.CONSENT: "The user agrees to be remembered; it is being written down.",
+}
 
 
 class Recalling:
@@ -94,4 +98,6 @@ class Recalling:
             return [Fact(_NO_CONSENT, NOTICE)]
         if command.ask is Ask.REMEMBER and holds_secret(command.text):
             return [Fact(_NO_SECRETS, NOTICE)]
-        return await self._facts.recall(found.shelf, text, command) if found.shelf is not None else []
+        notices = [Fact(_UNDER_WAY[command.ask], NOTICE)] if command.ask in _UNDER_WAY else []
+        facts = await self._facts.recall(found.shelf, text, command) if found.shelf is not None else []
+        return notices + facts
