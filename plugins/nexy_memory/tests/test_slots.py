@@ -31,6 +31,15 @@ def test_every_contradiction_of_the_set_shares_a_slot_and_no_two_current_facts_d
         ("I’m allergic to nuts", "I am no longer allergic to nuts"),
         ("My wife works as a vet", "Моя жена работает врачом"),
         ("мне 30 лет", "I am 31 years old"),
+        ("We moved to Riga", "Теперь мы живём в Осло"),
+        ("I'm based in Oslo", "I live in Riga"),
+        ("my cat's name is Bob", "My cat is called Tom"),
+        ("The name of my cat is Bob", "Имя моей кошки Муся"),
+        ("мой любимый цвет синий", "Мой любимый цвет — зелёный"),
+        ("Мой любимый цвет теперь зелёный", "my favourite colour is blue"),
+        ("Мой день рождения 5 мая", "My birthday is on May 6"),
+        ("у меня день рождения 5 мая", "My birthday is on May 6"),
+        ("мой номер телефона 555", "Мой номер телефона — 777"),
     ],
 )
 def test_contradicting_statements_share_a_slot(one, other):
@@ -46,6 +55,10 @@ def test_contradicting_statements_share_a_slot(one, other):
         ("I like tea", "I like coffee"),
         ("My favourite colour is red", "My favourite film is Red"),
         ("My boss is Ann", "My boss's car is a Ford"),
+        ("мой номер телефона 555", "мой номер квартиры 5"),
+        ("мой адрес Рига, Бривибас 5", "мой адрес почты a@b.lv"),
+        ("My cat's name is Bob", "My cat's food is dry"),
+        ("I moved to Riga", "I no longer live in Paris"),
     ],
 )
 def test_statements_that_can_both_hold_do_not(one, other):

@@ -72,6 +72,12 @@ def _possession(found: re.Match[str]) -> str:
     return f"my:{subject} {aspect}" if subject and aspect else ""
 
 
+def _name(found: re.Match[str]) -> str:
+    """ "my X's name is Y" says what "my X is called Y" does."""
+    subject = _subject(next(filter(None, found.groups())))
+    return f"my:{subject} {_NAMED}" if subject else ""
+
+
 def _aspect(subject: str, verb: str, value: str) -> str:
     for aspect, verbs in _VERBS.items():
         if verb.startswith(verbs):
@@ -103,15 +109,17 @@ _VERBS = {
 }
 _MY_EN = r"(?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,3}?) (?P<verb>is called|are called|is named|are named|is|are|works|lives|starts|begins|leaves|departs) (?P<y>.+)"
 _MY_RU = r"(?:мо[йяеёию]|мою|моего|моих|наш\w*) (?P<x>[\w-]+(?: [\w-]+){0,2}?) (?P<verb>[—–-]|это|зовут|работает|жив[её]т|находится|начинается|отправляется|уходит) (?P<y>.+)"
+# Nobody says the dash.
+_MY_RU_BARE = r"(?:мо[йяеё]|наш\w*) (?P<x>любим\w+ \w+|день рождения|(?:номер|размер) \w+|адрес(?: (?:электронной )?почты)?|почта|прозвище) (?P<verb>теперь |сейчас |)(?P<y>.+)"
 _LIKE_EN = r"i (?:really |still |do not |don't |no longer |now |also )*(?:like|love|hate|enjoy|adore|dislike) (?P<x>.+)"
 _LIKE_RU = r"я (?:больше |очень |уже |теперь |снова |не )*(?:люблю|обожаю|ненавижу) (?P<x>.+)"
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), make)
     for pattern, make in (
         (r"(?:my name is|(?:please )?call me|i am called|i'm called|меня зовут|зови(?:те)? меня|моё имя|мое имя) .+", _fixed("name")),
-        (r"i(?:'ve| have)?(?: now| just| recently| currently)? (?:live|moved|relocated|am living)(?: .+)? (?:in|to) .+", _fixed("city")),
-        (r"i'm living (?:in|at) .+", _fixed("city")),
-        (r"я (?:теперь |сейчас |недавно )?(?:живу|переехала?|перебралась|перебрался)(?: .+)? (?:в|во|на) .+", _fixed("city")),
+        (r"(?:i|we)(?:'ve| have)?(?: now| just| recently| currently)? (?:live|moved|relocated|am living|are living)(?: .+)? (?:in|to) .+", _fixed("city")),
+        (r"(?:i'm|i am|we're|we are) (?:now )?(?:living|based) (?:in|at) .+", _fixed("city")),
+        (r"(?:теперь |сейчас )?(?:я|мы) (?:теперь |сейчас |недавно )?(?:жив(?:у|[её]м)|переехал[аи]?|перебрал(?:ся|ась|ись))(?: .+)? (?:в|во|на) .+", _fixed("city")),
         (r"i(?:'m| am)? (?:now )?(?:work|working)(?: now)? (?:as|at|for|in) .+", _fixed("job")),
         (r"я (?:теперь |сейчас )?работаю .+", _fixed("job")),
         (r"i (?:now )?study (?:at|in) .+", _fixed("study")),
@@ -123,10 +131,14 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tup
         (r"(?:моему|моей) (?P<x>\w+) (?:уже )?\S+(?: \S+)? (?:лет|год|года)\b.*", lambda found: f"my:{_subject(found['x'])} {_AGED}"),
         (r"i(?:'m| am)(?: not| no longer)? allergic to (?P<x>.+)", _about("allergy")),
         (r"у меня (?:больше )?(?:нет |есть )?аллерги[яи] на (?P<x>.+)", _about("allergy")),
+        (r"(?:(?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,2})'s name|the name of (?:my|our) (?P<of>[\w'-]+(?: [\w'-]+){0,2})) is .+", _name),
+        (r"(?:имя|кличка) (?:моего|моей|нашего|нашей) (?P<x>(?:\w+(?:ей|его|ого) )?\w+) .+", _name),
+        (r"у меня (?P<x>день рождения) .+", lambda found: f"my:{_subject(found['x'])} {_VALUE}"),
         (_LIKE_EN, _about("like")),
         (_LIKE_RU, _about("like")),
         (_MY_EN, _possession),
         (_MY_RU, _possession),
+        (_MY_RU_BARE, _possession),
     )
 )  # fmt: skip
 _END = " .!…"
