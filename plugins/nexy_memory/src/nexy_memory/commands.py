@@ -40,7 +40,7 @@ _NOT_EN = r"(?:don'?t|do not)"
 _PATTERNS = (
     (Ask.REFUSE, rf"(?:you (?:may not|must not|should not|can't|cannot)|{_NOT_EN}|stop|never) remember(?:ing)? (?:me|anything(?: about me| i say)?|things about me|what i say)"),
     (Ask.REFUSE, r"(?:больше )?не (?:запоминай|помни)(?:те)?(?: больше)?(?: меня| ничего(?: обо мне)?| про меня| обо мне)?"),
-    (Ask.CONSENT, r"(?:(?:you (?:may|can|are allowed to)|i (?:allow|permit|want|(?:would|'d) like) you to)(?: now)? )?remember (?:me|what i (?:say|tell you)|things about me)(?: from now on)?"),
+    (Ask.CONSENT, r"(?:(?:you (?:may|can|are allowed to)|i (?:allow|permit) you to)(?: now)? )?remember (?:me|what i (?:say|tell you)|things about me)(?: from now on)?"),
     (Ask.CONSENT, r"(?:(?:ты|я) )?(?:теперь )?(?:можешь|разрешаю(?: тебе)?) (?:меня )?(?:запомнить|запоминать|помнить)(?: меня| обо мне)?"),
     (Ask.CONSENT, r"(?:за)?помни(?:те)? меня"),
     (Ask.FORGET_ALL, rf"(?:forget|erase|delete) everything(?: (?:that )?{_ME_EN})?"),
