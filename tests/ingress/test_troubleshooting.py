@@ -134,7 +134,7 @@ def test_every_row_is_one_of_these():
 def test_silence_beyond_either_limit_breaks_a_stream(tmp_path, limit):
     with (
         Backends() as own,
-        Nginx(tmp_path, own, [(f"{limit} 900s", f"{limit} 1s")]) as front,
+        Nginx(tmp_path, own, [(f"{limit} 900s", f"{limit} 4s")]) as front,
         front.channel() as channel,
     ):
         stream = Open(pb_grpc.StreamingServiceStub(channel))
