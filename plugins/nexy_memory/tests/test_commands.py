@@ -21,6 +21,9 @@ SAID = [
     ("Можешь запомнить, что я живу в Риге?", Ask.REMEMBER, "я живу в Риге"),
     ("Не могли бы вы запомнить, что у меня аллергия на орехи?", Ask.REMEMBER, "у меня аллергия на орехи"),
     ("Remember that I'm allergic to nuts. What can I cook?", Ask.REMEMBER, "I'm allergic to nuts"),
+    ("I'm allergic to nuts. Please remember that.", Ask.REMEMBER, "I'm allergic to nuts"),
+    ("My cat is called Bob, remember that", Ask.REMEMBER, "My cat is called Bob"),
+    ("Я не ем мясо, запомни это!", Ask.REMEMBER, "Я не ем мясо"),
     ("forget that", Ask.FORGET_LAST, ""),
     ("Actually, forget that", Ask.FORGET_LAST, ""),
     ("Forget about that", Ask.FORGET_LAST, ""),
@@ -89,6 +92,9 @@ NOTHING = [
     "The note said: could you please forget everything?",
     "Read this out. Could you please forget everything?",
     "I don't remember that",
+    "remember that",
+    "запомни это",
+    "Не забудь всё",
 ]
 
 

@@ -63,8 +63,10 @@ _PATTERNS = (
     (Ask.FORGET_TEXT, r"не запоминай(?:те)?,? что (?P<text>.+)"),
     (Ask.REMEMBER, rf"(?:remember|keep in mind|{_NOT_EN} forget|never forget|make a note)(?:,? that |: ?|, ?)(?P<text>.+)"),
     (Ask.REMEMBER, rf"(?:remember|{_NOT_EN} forget) (?P<text>(?:i|i'm|i've|my|we|our|to) .+)"),
-    (Ask.REMEMBER, r"(?:запомни|запиши|имей в виду|не забудь|не забывай|учти)(?:те)?(?:,? что |: ?|, ?| )(?P<text>.+)"),
+    (Ask.REMEMBER, r"(?:запомни|запиши|имей в виду|не забудь|не забывай|учти)(?:те)?(?:,? что |: ?|, ?| )(?P<text>(?!(?:это|вс[её])$).+)"),
     (Ask.REMEMBER, r"помни(?:те)?(?:,? что |: ?)(?P<text>.+)"),
+    (Ask.REMEMBER, r"(?P<text>.+)[.,!] (?:please,? )?remember (?:that|this)"),
+    (Ask.REMEMBER, r"(?P<text>.+)[.,!] (?:пожалуйста,? )?запомни(?:те)? это"),
 )  # fmt: skip
 # Nearly nothing that is said asks anything of memory: without one of these it cannot.
 _HINTS = (
