@@ -81,6 +81,22 @@ async def test_killed_while_idle_the_next_turn_answers(model, ask):
         assert (await ask(model, "What is the opposite of hot?")).text == "The opposite of hot is cold."
 
 
+async def test_a_child_whose_end_is_never_heard_of_is_replaced(child, monkeypatch):
+    create = asyncio.create_subprocess_exec
+
+    async def unheard(*_, **options):
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", create)
+        process = await create(sys.executable, "-c", "", **options)
+        process.wait = asyncio.Event().wait
+        return process
+
+    monkeypatch.setattr(supervisor, "END_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", unheard)
+    child._process.kill()
+    await child._lost.wait()
+    assert await child.route(LIMIT_SECONDS)
+
+
 async def test_a_fallback_that_is_missing_stops_nothing(make_model, ask, caplog, tmp_path):
     model = await make_model(fallback_models=["embedded"], embedded_file=str(tmp_path / "none.gguf"))
     assert (await ask(model)).text == "Hello there."

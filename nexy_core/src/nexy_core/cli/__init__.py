@@ -1,6 +1,7 @@
 """The ``nexy`` command. Each subcommand is imported only when it is named."""
 
 import importlib
+import os
 import sys
 from importlib import metadata
 from typing import Any
@@ -13,6 +14,8 @@ GROUP = "nexy.commands"
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+NO_FORK_HANDLERS = ("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""Read when gRPC is imported. Else its threads start in a child too, and may crash it before its program does."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("nexy_core.cli.serve:serve", "Start the server."),
@@ -74,6 +77,7 @@ def load_settings() -> Any:
 
 def main() -> None:
     """Entry point: mistakes become one message on stderr and an exit code, never a traceback."""
+    os.environ.setdefault(*NO_FORK_HANDLERS)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -162,7 +162,7 @@ class Supervisor:
         while chunk := await process.stderr.read(STDERR_CHUNK_BYTES):
             for line in chunk.decode(errors="replace").splitlines():
                 logger.debug("embedded model: %s", line[:LINE_MAX_CHARS])
-        await process.wait()
+        await _end(process)
         self._down()
 
     def _down(self) -> None:
@@ -196,12 +196,14 @@ async def _healthy(route: Route) -> bool:
 
 
 async def _end(process: Process) -> None:
-    """Close its input, which is its signal to end; kill it if it does not."""
+    """Close its input, its signal to end; kill it if it does not. Not every end is heard of: no wait is endless."""
     if process.stdin is not None:
         process.stdin.close()
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(END_TIMEOUT_SECONDS):
             await process.wait()
-    except TimeoutError:
+        return
+    with contextlib.suppress(TimeoutError, ProcessLookupError):
         process.kill()
-        await process.wait()
+        async with asyncio.timeout(END_TIMEOUT_SECONDS):
+            await process.wait()
