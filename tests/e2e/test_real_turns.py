@@ -22,13 +22,11 @@ from nexy_core.testing.wire import DEVICE, Received, ask, question
 
 QUESTION = "What is the capital of France?"
 DETERMINISTIC = {"NEXY_TTS__NOISE_SCALE": "0", "NEXY_TTS__NOISE_W": "0"}
-PATIENT = {"NEXY_LLM__FIRST_TOKEN_TIMEOUT_SECONDS": "80", "NEXY_PLUGINS__STALL_TIMEOUT_SECONDS": "90"}
-"""A killed model is loaded anew, which takes long while other tests keep the cores busy."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with ServerProcess(tmp_path_factory.mktemp("server"), DETERMINISTIC | PATIENT) as running:
+    with ServerProcess(tmp_path_factory.mktemp("server"), DETERMINISTIC) as running:
         yield running
 
 
