@@ -6,7 +6,7 @@ from nexy_memory import engines, models
 from nexy_memory.engines import MIGRATIONS
 from playhouse.migrations import Runner
 
-from nexy_core import QueryUsage, Stored, StoreUsage, Unavailable, UsageTotals
+from nexy_core import NexyError, QueryUsage, Stored, StoreUsage, Unavailable, UsageTotals
 
 BOTH = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 USAGE = StoreUsage("A", "s", "cli", "m", 1, 1)
@@ -167,3 +167,12 @@ async def test_a_vacuum_that_has_to_wait_is_left_to_the_server(start, storage):
             await server.say("Forget everything")
             assert not server.memory._work._housekeeping.scrub_due
         assert await server.rows("SELECT count(*) FROM memories") == [(0,)]
+
+
+@BOTH
+async def test_a_read_that_goes_wrong_in_any_way_is_an_error_by_our_name(start):
+    async with start() as server:
+        with pytest.raises(NexyError) as raised:
+            await server.memory._work._database.read(lambda _: {}["absent"])
+        assert raised.value.reason == "store_keyerror"
+        assert await server.rows("SELECT 1") == [(1,)]

@@ -196,14 +196,20 @@ async def _healthy(route: Route) -> bool:
 
 
 async def _end(process: Process) -> None:
-    """Close its input, its signal to end; kill it if it does not. Not every end is heard of: no wait is endless."""
+    """Close its input, which is its signal to end; kill it if it does not."""
     if process.stdin is not None:
         process.stdin.close()
-    with contextlib.suppress(TimeoutError):
+    if not await _ended(process):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await _ended(process)
+
+
+async def _ended(process: Process) -> bool:
+    """Whether it ends in time. Not every end is heard of, so no wait is endless."""
+    try:
         async with asyncio.timeout(END_TIMEOUT_SECONDS):
             await process.wait()
-        return
-    with contextlib.suppress(TimeoutError, ProcessLookupError):
-        process.kill()
-        async with asyncio.timeout(END_TIMEOUT_SECONDS):
-            await process.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -44,7 +44,7 @@ _PATTERNS = (
     (Ask.CONSENT, r"(?:(?:ты|я) )?(?:теперь )?(?:можешь|разрешаю(?: тебе)?) (?:меня )?(?:запомнить|запоминать|помнить)(?: меня| обо мне)?"),
     (Ask.CONSENT, r"(?:за)?помни(?:те)? меня"),
     (Ask.FORGET_ALL, rf"(?:forget|erase|delete) everything(?: (?:that )?{_ME_EN})?"),
-    (Ask.FORGET_ALL, rf"(?:forget|erase|delete) all(?: (?:that )?{_ME_EN})"),
+    (Ask.FORGET_ALL, rf"(?:forget|erase|delete) all (?:that )?{_ME_EN}"),
     (Ask.FORGET_ALL, r"forget (?:me|about me|all of it)"),
     (Ask.FORGET_ALL, r"(?:forget|erase|delete|clear|wipe) (?:all )?(?:of )?(?:my (?:data|memories)|your (?:memory|memories)(?: (?:of|about) me)?)"),
     (Ask.FORGET_ALL, rf"(?:забудь|сотри|удали)(?:те)? вс[её],?(?: {_ME_RU})?"),
@@ -91,7 +91,7 @@ _CAN_YOU = re.compile(
     re.IGNORECASE,
 )
 _SURELY = re.compile(r"\b(?:please|could|would|пожалуйста|бы)\b", re.IGNORECASE)
-_ON_ONESELF = re.compile(r"(?:i|i'm|i've|my|we|our|я|мы|мне|меня|у меня|мо\w+|наш\w*)\b.*", re.IGNORECASE | re.DOTALL)
+_ON_ONESELF = re.compile(r"(?:i|my|we|our|я|мы|мне|меня|у меня|мо\w+|наш\w*)\b", re.IGNORECASE)
 _IMPERATIVES = {"запомнить": "запомни", "забыть": "забудь", "стереть": "сотри", "удалить": "удали"}
 _INFINITIVE = re.compile(rf"^(?:{'|'.join(_IMPERATIVES)})\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
@@ -140,5 +140,5 @@ def _asked(text: str) -> Command:
         return _NOTHING
     command = _told(_INFINITIVE.sub(lambda verb: _IMPERATIVES[verb[0].casefold()], plain[asked.end() :]))
     if command.ask is Ask.REMEMBER:
-        return command if _ON_ONESELF.fullmatch(command.text) else _NOTHING
+        return command if _ON_ONESELF.match(command.text) else _NOTHING
     return command if command.ask in FORGETTING and _SURELY.search(plain) else _NOTHING

@@ -61,6 +61,14 @@ def _about(prefix: str) -> Callable[[re.Match[str]], str]:
     return slot
 
 
+def _mine(aspect: str) -> Callable[[re.Match[str]], str]:
+    def slot(found: re.Match[str]) -> str:
+        subject = _subject(found["x"])
+        return f"my:{subject} {aspect}" if subject else ""
+
+    return slot
+
+
 def _fixed(name: str) -> Callable[[re.Match[str]], str]:
     return lambda _found: name
 
@@ -70,12 +78,6 @@ def _possession(found: re.Match[str]) -> str:
     subject = _subject(found["x"])
     aspect = _aspect(found["x"], found["verb"].casefold(), found["y"])
     return f"my:{subject} {aspect}" if subject and aspect else ""
-
-
-def _name(found: re.Match[str]) -> str:
-    """ "my X's name is Y" says what "my X is called Y" does."""
-    subject = _subject(next(filter(None, found.groups())))
-    return f"my:{subject} {_NAMED}" if subject else ""
 
 
 def _aspect(subject: str, verb: str, value: str) -> str:
@@ -110,7 +112,7 @@ _VERBS = {
 _MY_EN = r"(?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,3}?) (?P<verb>is called|are called|is named|are named|is|are|works|lives|starts|begins|leaves|departs) (?P<y>.+)"
 _MY_RU = r"(?:мо[йяеёию]|мою|моего|моих|наш\w*) (?P<x>[\w-]+(?: [\w-]+){0,2}?) (?P<verb>[—–-]|это|зовут|работает|жив[её]т|находится|начинается|отправляется|уходит) (?P<y>.+)"
 # Nobody says the dash.
-_MY_RU_BARE = r"(?:мо[йяеё]|наш\w*) (?P<x>любим\w+ \w+|день рождения|(?:номер|размер) \w+|адрес(?: (?:электронной )?почты)?|почта|прозвище) (?P<verb>теперь |сейчас |)(?P<y>.+)"
+_MY_RU_BARE = r"(?:мо[йяеё]|наш\w*) (?P<x>любим\w+ \w+|день рождения|(?:номер|размер) \w+|адрес(?: (?:электронной )?почты)?|почта|прозвище) .+"
 _LIKE_EN = r"i (?:really |still |do not |don't |no longer |now |also )*(?:like|love|hate|enjoy|adore|dislike) (?P<x>.+)"
 _LIKE_RU = r"я (?:больше |очень |уже |теперь |снова |не )*(?:люблю|обожаю|ненавижу) (?P<x>.+)"
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tuple(
@@ -128,17 +130,18 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = tup
         (r"я (?:теперь |сейчас )?(?:учу|изучаю) \w+(?:ский|ий язык)\b.*", _fixed("learning language")),
         (r"(?:i am|i'm) \S+(?: \S+)? years old.*", _fixed("age")),
         (r"мне (?:уже )?\S+(?: \S+)? (?:лет|год|года)\b.*", _fixed("age")),
-        (r"(?:моему|моей) (?P<x>\w+) (?:уже )?\S+(?: \S+)? (?:лет|год|года)\b.*", lambda found: f"my:{_subject(found['x'])} {_AGED}"),
+        (r"(?:моему|моей) (?P<x>\w+) (?:уже )?\S+(?: \S+)? (?:лет|год|года)\b.*", _mine(_AGED)),
         (r"i(?:'m| am)(?: not| no longer)? allergic to (?P<x>.+)", _about("allergy")),
         (r"у меня (?:больше )?(?:нет |есть )?аллерги[яи] на (?P<x>.+)", _about("allergy")),
-        (r"(?:(?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,2})'s name|the name of (?:my|our) (?P<of>[\w'-]+(?: [\w'-]+){0,2})) is .+", _name),
-        (r"(?:имя|кличка) (?:моего|моей|нашего|нашей) (?P<x>(?:\w+(?:ей|его|ого) )?\w+) .+", _name),
-        (r"у меня (?P<x>день рождения) .+", lambda found: f"my:{_subject(found['x'])} {_VALUE}"),
+        (r"(?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,2})'s name is .+", _mine(_NAMED)),
+        (r"the name of (?:my|our) (?P<x>[\w'-]+(?: [\w'-]+){0,2}) is .+", _mine(_NAMED)),
+        (r"(?:имя|кличка) (?:моего|моей|нашего|нашей) (?P<x>(?:\w+(?:ей|его|ого) )?\w+) .+", _mine(_NAMED)),
+        (r"у меня (?P<x>день рождения) .+", _mine(_VALUE)),
         (_LIKE_EN, _about("like")),
         (_LIKE_RU, _about("like")),
         (_MY_EN, _possession),
         (_MY_RU, _possession),
-        (_MY_RU_BARE, _possession),
+        (_MY_RU_BARE, _mine(_VALUE)),
     )
 )  # fmt: skip
 _END = " .!…"
